@@ -1,0 +1,107 @@
+/**
+ * The port between the decision and whatever remembers. Implementations live in src/store and pass one contract suite.
+ * A Store may be shared by several processes and servers.
+ */
+import type { Decision, Entry, Memory, PreparedAttempt, Reason, Verdict } from './decide.js';
+import type { Rules } from './settings.js';
+import type { Triplet } from './triplet.js';
+
+/** An entry with its key. */
+export interface StoredEntry extends Entry {
+  readonly triplet: Triplet;
+}
+
+export type EntryState = 'waiting' | 'passed';
+
+/** Which entries to list; all given conditions must hold. Texts are compared exactly with the key's parts. */
+export interface EntryFilter {
+  readonly client?: string | undefined;
+  readonly sender?: string | undefined;
+  readonly recipient?: string | undefined;
+  readonly state?: EntryState | undefined;
+}
+
+/** How often a verdict was given for a reason in one hour. */
+export interface Tally {
+  /** Start of the hour, epoch seconds. */
+  readonly hour: number;
+  readonly verdict: Verdict;
+  readonly reason: Reason;
+  readonly count: number;
+}
+
+export type ListKind = 'client' | 'recipient' | 'sender';
+
+/** A whitelist entry kept in the store. */
+export interface ListedEntry {
+  readonly id: number;
+  readonly kind: ListKind;
+  /** In the syntax of the whitelist files. */
+  readonly pattern: string;
+  readonly comment: string;
+  readonly addedAt: number;
+  /** Epoch seconds; undefined: never. */
+  readonly expiresAt?: number | undefined;
+  readonly hits: number;
+  readonly lastHit?: number | undefined;
+}
+
+export type NewListedEntry = Pick<ListedEntry, 'kind' | 'pattern' | 'comment' | 'addedAt' | 'expiresAt'>;
+
+export interface StoreInfo {
+  /** `sqlite` or `memory`. */
+  readonly engine: string;
+  /** Where it is: a path, or empty. */
+  readonly location: string;
+  readonly schemaVersion: number;
+  readonly sizeBytes: number;
+  readonly waiting: number;
+  readonly passed: number;
+  readonly clients: number;
+  readonly listed: number;
+  /** Of all entries, epoch seconds. */
+  readonly oldestFirstSeen?: number | undefined;
+  readonly newestLastSeen?: number | undefined;
+}
+
+export interface Store {
+  /**
+   * Decides the attempts in their order, each seeing what the earlier ones wrote, and resolves when the result outlives a
+   * killed process. Rejects with nothing written when it cannot.
+   */
+  settle(attempts: readonly PreparedAttempt[]): Promise<Decision[]>;
+  /** What is known of a triplet and a client address, expired or not; changes nothing. */
+  recall(triplet: Triplet, address: string): Promise<Memory>;
+  /** Up to `limit` entries in the order of their keys (client, sender, recipient; by code point), after the key `after`. */
+  entries(filter: EntryFilter, limit: number, after?: Triplet): Promise<StoredEntry[]>;
+  /** Removes at most `limit` entries and client records that `rules` have forgotten at `now`; resolves to how many. */
+  purge(now: number, rules: Rules, limit: number): Promise<number>;
+  /** Counts of the hours that begin at or after `since`, oldest first. */
+  tallies(since: number): Promise<Tally[]>;
+  /** Whitelist entries, in the order they were added. */
+  listed(): Promise<ListedEntry[]>;
+  /** A number that changes whenever the whitelist entries do, whoever changed them. */
+  listedRevision(): Promise<number>;
+  /** Adds an entry; the one already there when kind and pattern are the same is updated. Resolves to true when it is new. */
+  addListed(entry: NewListedEntry): Promise<boolean>;
+  /** Resolves to false when there was no such entry. */
+  removeListed(kind: ListKind, pattern: string): Promise<boolean>;
+  info(): Promise<StoreInfo>;
+  /** Finishes what was asked, then releases everything. */
+  close(): Promise<void>;
+}
+
+/** Every entry that `filter` lets through, page by page: constant memory, no lock held between pages. */
+export async function* allEntries(
+  store: Store,
+  filter: EntryFilter,
+  pageSize = 1000,
+): AsyncGenerator<StoredEntry> {
+  let after: Triplet | undefined;
+  for (;;) {
+    const page = await store.entries(filter, pageSize, after);
+    yield* page;
+    after = page.at(-1)?.triplet;
+    if (page.length < pageSize) return;
+  }
+}
