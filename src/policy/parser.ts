@@ -1,0 +1,131 @@
+/**
+ * The Postfix policy delegation protocol (SMTPD_POLICY_README), without I/O.
+ *
+ * Grammar:  request = 1*( name "=" value EOL ) EOL ;  EOL = LF or CRLF.
+ * Names that greyctl does not use are skipped; the first of several lines with one name counts; a value may be empty and may
+ * hold "=". Bytes are read as UTF-8, what is not valid becomes U+FFFD.
+ * Limits: 8,192 bytes a line, 200 attributes and 65,536 bytes a request (Postfix sends about 35 attributes in
+ * 800 bytes). Beyond them, or with a line that has no name, `push` throws a ProtocolError and the parser is of no more use.
+ */
+import { excerpt } from '../greylist/printable.js';
+
+export const maxLineBytes = 8192;
+export const maxAttributes = 200;
+export const maxRequestBytes = 65_536;
+
+const used = [
+  'request',
+  'client_address',
+  'client_name',
+  'sender',
+  'recipient',
+  'instance',
+  'queue_id',
+  'sasl_username',
+  'etrn_domain',
+] as const;
+
+export type AttributeName = (typeof used)[number];
+
+/** The attributes of one request that greyctl uses; an absent one is undefined, an empty one is ''. */
+export type PolicyRequest = Partial<Record<AttributeName, string>>;
+
+const usedNames: ReadonlySet<string> = new Set(used);
+
+function isUsed(name: string): name is AttributeName {
+  return usedNames.has(name);
+}
+
+/** The peer does not speak the protocol; `message` is one harmless line with at most 100 characters of what it sent. */
+export class ProtocolError extends Error {
+  constructor(what: string, sent?: string) {
+    super(sent === undefined ? what : `${what}: "${excerpt(sent)}"`);
+    this.name = 'ProtocolError';
+  }
+}
+
+function parseRequest(text: string): PolicyRequest {
+  const request: PolicyRequest = {};
+  let count = 0;
+  for (let start = 0; start < text.length;) {
+    const newline = text.indexOf('\n', start);
+    const end = newline > start && text.charCodeAt(newline - 1) === 13 ? newline - 1 : newline;
+    const equals = text.indexOf('=', start);
+    if (equals <= start || equals >= end) throw new ProtocolError('not an attribute', text.slice(start, end));
+    if (end - start > maxLineBytes) throw new ProtocolError('line too long', text.slice(start, end));
+    count += 1;
+    if (count > maxAttributes) throw new ProtocolError('too many attributes', text.slice(start, end));
+    const name = text.slice(start, equals);
+    if (isUsed(name) && request[name] === undefined) request[name] = text.slice(equals + 1, end);
+    start = newline + 1;
+  }
+  if (count === 0) throw new ProtocolError('empty request');
+  return request;
+}
+
+const lineFeed = 10;
+const carriageReturn = 13;
+
+/** Turns bytes into requests, however they are cut. */
+export class RequestParser {
+  #pending: Buffer = Buffer.alloc(0);
+  /** Where the search for the end of the request goes on. */
+  #searched = 0;
+
+  /** True between the first byte of a request and its last. */
+  get isInRequest(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  /** The requests that `chunk` completes. */
+  push(chunk: Buffer): PolicyRequest[] {
+    const bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    const requests: PolicyRequest[] = [];
+    let start = 0;
+    let from = this.#searched;
+    for (;;) {
+      const end = endOfRequest(bytes, start, from);
+      if (end.blank < 0) {
+        from = end.searched;
+        break;
+      }
+      if (end.next - start > maxRequestBytes)
+        throw new ProtocolError('request too long', bytes.toString('utf8', start, start + 100));
+      requests.push(parseRequest(bytes.toString('utf8', start, end.blank)));
+      start = end.next;
+      from = start;
+    }
+    this.#pending = bytes.subarray(start);
+    this.#searched = from - start;
+    const lastLine = this.#pending.length - this.#pending.lastIndexOf(lineFeed) - 1;
+    if (lastLine > maxLineBytes)
+      throw new ProtocolError(
+        'line too long',
+        this.#pending.toString('utf8', this.#pending.length - lastLine).slice(0, 100),
+      );
+    if (this.#pending.length > maxRequestBytes)
+      throw new ProtocolError('request too long', this.#pending.toString('utf8', 0, 100));
+    return requests;
+  }
+}
+
+/** Where the blank line of the request at `start` begins (-1: not there yet) and where the next request does. */
+function endOfRequest(
+  bytes: Buffer,
+  start: number,
+  from: number,
+): { blank: number; next: number; searched: number } {
+  for (let at = from; ;) {
+    const newline = bytes.indexOf(lineFeed, at);
+    if (newline < 0) return { blank: -1, next: -1, searched: Math.max(start, bytes.length - 1) };
+    const isBlank =
+      newline === start ||
+      bytes[newline - 1] === lineFeed ||
+      (bytes[newline - 1] === carriageReturn && (newline - 1 === start || bytes[newline - 2] === lineFeed));
+    if (isBlank) {
+      const blank = bytes[newline - 1] === carriageReturn && newline > start ? newline - 1 : newline;
+      return { blank, next: newline + 1, searched: newline + 1 };
+    }
+    at = newline + 1;
+  }
+}
