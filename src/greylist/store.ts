@@ -48,6 +48,11 @@ export interface ListedEntry {
 
 export type NewListedEntry = Pick<ListedEntry, 'kind' | 'pattern' | 'comment' | 'addedAt' | 'expiresAt'>;
 
+export interface Purged {
+  readonly removed: number;
+  readonly done: boolean;
+}
+
 export interface StoreInfo {
   /** `sqlite` or `memory`. */
   readonly engine: string;
@@ -74,8 +79,11 @@ export interface Store {
   recall(triplet: Triplet, address: string): Promise<Memory>;
   /** Up to `limit` entries in the order of their keys (client, sender, recipient; by code point), after the key `after`. */
   entries(filter: EntryFilter, limit: number, after?: Triplet): Promise<StoredEntry[]>;
-  /** Removes at most `limit` entries and client records that `rules` have forgotten at `now`; resolves to how many. */
-  purge(now: number, rules: Rules, limit: number): Promise<number>;
+  /**
+   * Looks at the next `limit` or so entries and client records and removes those that `rules` have forgotten at `now`. Each call goes
+   * on where the last one stopped; `done` when all have been looked at, and the next call begins anew.
+   */
+  purge(now: number, rules: Rules, limit: number): Promise<Purged>;
   /** Counts of the hours that begin at or after `since`, oldest first. */
   tallies(since: number): Promise<Tally[]>;
   /** Whitelist entries, in the order they were added. */

@@ -1,0 +1,171 @@
+import {
+  decide,
+  isAlive,
+  isClientAlive,
+  type ClientRecord,
+  type Decision,
+  type Entry,
+  type PreparedAttempt,
+} from '../greylist/decide.js';
+import type { Rules } from '../greylist/settings.js';
+import type {
+  EntryFilter,
+  ListedEntry,
+  ListKind,
+  NewListedEntry,
+  Purged,
+  Store,
+  StoredEntry,
+  StoreInfo,
+  Tally,
+} from '../greylist/store.js';
+import type { Triplet } from '../greylist/triplet.js';
+import { tallyHour, tallyKey } from './tally.js';
+
+const separator = '\0';
+
+function keyOf(triplet: Triplet): string {
+  return [triplet.client, triplet.sender, triplet.recipient].join(separator);
+}
+
+function matches(entry: StoredEntry, filter: EntryFilter): boolean {
+  return (
+    (filter.client === undefined || filter.client === entry.triplet.client) &&
+    (filter.sender === undefined || filter.sender === entry.triplet.sender) &&
+    (filter.recipient === undefined || filter.recipient === entry.triplet.recipient) &&
+    (filter.state === undefined || (filter.state === 'passed') === (entry.passedAt !== undefined))
+  );
+}
+
+/** Orders triplets by client, sender, recipient, each by code point, as SQLite's binary collation does with UTF-8. */
+function compareTriplets(a: Triplet, b: Triplet): number {
+  return (
+    Buffer.compare(Buffer.from(a.client), Buffer.from(b.client)) ||
+    Buffer.compare(Buffer.from(a.sender), Buffer.from(b.sender)) ||
+    Buffer.compare(Buffer.from(a.recipient), Buffer.from(b.recipient))
+  );
+}
+
+/** A store that forgets everything when the process ends: for rehearsals, and the model the other stores are held against. */
+export class MemoryStore implements Store {
+  readonly #entries = new Map<string, { readonly triplet: Triplet; readonly entry: Entry }>();
+  readonly #clients = new Map<string, ClientRecord>();
+  readonly #tallies = new Map<string, Tally>();
+  readonly #listed = new Map<string, ListedEntry>();
+  #revision = 0;
+  #lastId = 0;
+
+  settle(attempts: readonly PreparedAttempt[]): Promise<Decision[]> {
+    return Promise.resolve(attempts.map((attempt) => this.#settleOne(attempt)));
+  }
+
+  #settleOne(attempt: PreparedAttempt): Decision {
+    const decision = attempt.exemption === undefined ? this.#remember(attempt) : decide(attempt, {}).decision;
+    if (attempt.exemption !== undefined && attempt.listedId !== undefined)
+      this.#hit(attempt.listedId, attempt.time);
+    const key = tallyKey(attempt.time, decision);
+    const before = this.#tallies.get(key)?.count ?? 0;
+    const { verdict, reason } = decision;
+    this.#tallies.set(key, { hour: tallyHour(attempt.time), verdict, reason, count: before + 1 });
+    return decision;
+  }
+
+  #remember(attempt: Extract<PreparedAttempt, { triplet: Triplet }>): Decision {
+    const key = keyOf(attempt.triplet);
+    const before = { entry: this.#entries.get(key)?.entry, client: this.#clients.get(attempt.address) };
+    const { decision, memory } = decide(attempt, before);
+    if (memory.entry && memory.entry !== before.entry) {
+      this.#entries.set(key, { triplet: attempt.triplet, entry: memory.entry });
+    }
+    if (memory.client && memory.client !== before.client) this.#clients.set(attempt.address, memory.client);
+    return decision;
+  }
+
+  #hit(id: number, time: number): void {
+    for (const [key, entry] of this.#listed) {
+      if (entry.id === id) this.#listed.set(key, { ...entry, hits: entry.hits + 1, lastHit: time });
+    }
+  }
+
+  recall(triplet: Triplet, address: string) {
+    const entry = this.#entries.get(keyOf(triplet))?.entry;
+    return Promise.resolve({ entry, client: this.#clients.get(address) });
+  }
+
+  #stored(): StoredEntry[] {
+    return Array.from(this.#entries.values(), ({ triplet, entry }) => ({ ...entry, triplet }));
+  }
+
+  entries(filter: EntryFilter, limit: number, after?: Triplet): Promise<StoredEntry[]> {
+    const found = this.#stored().filter(
+      (entry) => matches(entry, filter) && (!after || compareTriplets(entry.triplet, after) > 0),
+    );
+    return Promise.resolve(found.sort((a, b) => compareTriplets(a.triplet, b.triplet)).slice(0, limit));
+  }
+
+  purge(now: number, rules: Rules): Promise<Purged> {
+    let removed = 0;
+    for (const [key, { entry }] of this.#entries) {
+      if (!isAlive(entry, now, rules) && this.#entries.delete(key)) removed += 1;
+    }
+    for (const [address, client] of this.#clients) {
+      if (!isClientAlive(client, now, rules) && this.#clients.delete(address)) removed += 1;
+    }
+    return Promise.resolve({ removed, done: true });
+  }
+
+  tallies(since: number): Promise<Tally[]> {
+    const found = [...this.#tallies.values()].filter((tally) => tally.hour >= since);
+    return Promise.resolve(found.sort((a, b) => a.hour - b.hour));
+  }
+
+  listed(): Promise<ListedEntry[]> {
+    return Promise.resolve([...this.#listed.values()]);
+  }
+
+  listedRevision(): Promise<number> {
+    return Promise.resolve(this.#revision);
+  }
+
+  addListed(entry: NewListedEntry): Promise<boolean> {
+    const key = entry.kind + separator + entry.pattern;
+    const before = this.#listed.get(key);
+    this.#lastId += before ? 0 : 1;
+    this.#listed.set(key, before ? { ...before, ...entry } : { ...entry, id: this.#lastId, hits: 0 });
+    this.#revision += 1;
+    return Promise.resolve(!before);
+  }
+
+  removeListed(kind: ListKind, pattern: string): Promise<boolean> {
+    const removed = this.#listed.delete(kind + separator + pattern);
+    this.#revision += removed ? 1 : 0;
+    return Promise.resolve(removed);
+  }
+
+  info(): Promise<StoreInfo> {
+    const entries = this.#stored();
+    const passed = entries.filter((entry) => entry.passedAt !== undefined).length;
+    return Promise.resolve({
+      engine: 'memory',
+      location: '',
+      schemaVersion: 0,
+      sizeBytes: 0,
+      waiting: entries.length - passed,
+      passed,
+      clients: this.#clients.size,
+      listed: this.#listed.size,
+      oldestFirstSeen: entries.reduce<number | undefined>(
+        (old, { firstSeen }) => Math.min(old ?? firstSeen, firstSeen),
+        undefined,
+      ),
+      newestLastSeen: entries.reduce<number | undefined>(
+        (young, { lastSeen }) => Math.max(young ?? lastSeen, lastSeen),
+        undefined,
+      ),
+    });
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,70 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { open, readFile } from 'node:fs/promises';
+import type { PreparedAttempt } from '../greylist/decide.js';
+import { Failure, reasonOf } from '../greylist/failure.js';
+import type { EntryFilter, Store } from '../greylist/store.js';
+import type { Triplet } from '../greylist/triplet.js';
+
+const keyBytes = 32;
+
+/**
+ * `store` behind keyed hashes: it never sees an address. Client, sender and recipient are hashed one by one (HMAC-SHA-256, the first
+ * 128 bits in hexadecimal), so that all entries of one address can still be found, by whoever has the key.
+ */
+export function hashed(store: Store, key: Buffer): Store {
+  const hide = (part: string, text: string) =>
+    createHmac('sha256', key).update(`${part}\0${text}`).digest('hex').slice(0, 32);
+  const hideTriplet = (triplet: Triplet): Triplet => ({
+    client: hide('client', triplet.client),
+    sender: hide('sender', triplet.sender),
+    recipient: hide('recipient', triplet.recipient),
+  });
+  const hideAddress = (address: string) => hide('address', address);
+  const hideAttempt = (attempt: PreparedAttempt): PreparedAttempt =>
+    attempt.exemption === undefined
+      ? { ...attempt, triplet: hideTriplet(attempt.triplet), address: hideAddress(attempt.address) }
+      : attempt;
+  const hideFilter = ({ client, sender, recipient, state }: EntryFilter): EntryFilter => ({
+    client: client === undefined ? undefined : hide('client', client),
+    sender: sender === undefined ? undefined : hide('sender', sender),
+    recipient: recipient === undefined ? undefined : hide('recipient', recipient),
+    state,
+  });
+  return {
+    settle: (attempts) => store.settle(attempts.map(hideAttempt)),
+    recall: (triplet, address) => store.recall(hideTriplet(triplet), hideAddress(address)),
+    entries: (filter, limit, after) => store.entries(hideFilter(filter), limit, after),
+    purge: (now, rules, limit) => store.purge(now, rules, limit),
+    tallies: (since) => store.tallies(since),
+    listed: () => store.listed(),
+    listedRevision: () => store.listedRevision(),
+    addListed: (entry) => store.addListed(entry),
+    removeListed: (kind, pattern) => store.removeListed(kind, pattern),
+    info: () => store.info(),
+    close: () => store.close(),
+  };
+}
+
+/**
+ * The key kept in `file`, 64 hexadecimal digits. Where there is no such file one is made with mode 0600, without following links;
+ * without the key the hashed entries cannot be found again.
+ */
+export async function privacyKey(file: string): Promise<Buffer> {
+  try {
+    const created = await open(file, 'wx', 0o600);
+    await created.writeFile(`${randomBytes(keyBytes).toString('hex')}\n`);
+    await created.sync();
+    await created.close();
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) {
+      throw new Failure(`cannot create the privacy key ${file}: ${reasonOf(error)}`, { cause: error });
+    }
+  }
+  const text = await readFile(file, 'latin1').catch((error: unknown) => {
+    throw new Failure(`cannot read the privacy key ${file}: ${reasonOf(error)}`, { cause: error });
+  });
+  if (!/^[0-9a-f]{64}\s*$/.test(text)) {
+    throw new Failure(`cannot use the privacy key ${file}: it is not 64 hexadecimal digits`);
+  }
+  return Buffer.from(text.trim(), 'hex');
+}

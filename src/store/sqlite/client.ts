@@ -1,0 +1,134 @@
+import { once } from 'node:events';
+import { constants, open } from 'node:fs/promises';
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { Failure, reasonOf } from '../../greylist/failure.js';
+import type { Store } from '../../greylist/store.js';
+import type { SqliteDatabase } from './database.js';
+import type { Answer, Call, Method, WorkerError } from './worker.js';
+
+const explanations: Readonly<Record<string, { why: string; hint?: string }>> = {
+  SQLITE_BUSY: { why: 'it is locked by another process' },
+  SQLITE_FULL: { why: 'the disk is full', hint: 'make room on the disk' },
+  SQLITE_NOTADB: { why: 'it is not a SQLite database', hint: 'name another file with --db' },
+  SQLITE_CORRUPT: {
+    why: 'it is damaged',
+    hint: 'restore a backup, or move the file away and start with an empty one',
+  },
+  SQLITE_CANTOPEN: {
+    why: 'it cannot be opened',
+    hint: 'check that the folder exists and who may write to it',
+  },
+  SQLITE_CANTOPEN_ISDIR: {
+    why: 'it is a directory',
+    hint: 'name a file with --db, or a folder with --dbdir',
+  },
+  SQLITE_READONLY: {
+    why: 'it may not be written',
+    hint: 'check the owner and mode of the file and its folder',
+  },
+};
+
+function failure(location: string, error: WorkerError): Failure {
+  if (error.code === undefined)
+    return new Failure(error.message, { ...(error.hint && { hint: error.hint }) });
+  const known = explanations[error.code] ?? explanations[error.code.split('_').slice(0, 2).join('_')];
+  const why = known ? known.why : `${error.message} (${error.code})`;
+  return new Failure(`cannot use the database ${location}: ${why}`, {
+    ...(known?.hint && { hint: known.hint }),
+  });
+}
+
+/** Creates the file where there is none, with mode 0640; SQLite gives its companions (-wal, -shm) the same. */
+async function createFile(location: string): Promise<void> {
+  try {
+    const file = await open(location, constants.O_RDWR | constants.O_CREAT, 0o640);
+    await file.close();
+  } catch (error) {
+    const hints: Readonly<Record<string, string>> = {
+      ENOENT: `mkdir -p ${path.dirname(location)}`,
+      EISDIR: 'name a file with --db, or a folder with --dbdir',
+      EACCES: 'name another place with --db, or check who may write there',
+    };
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    throw new Failure(`cannot open the database ${location}: ${reasonOf(error)}`, {
+      cause: error,
+      ...(hints[code] && { hint: hints[code] }),
+    });
+  }
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (reason: Failure) => void;
+}
+
+/**
+ * Opens the SQLite database at `location` in a worker thread of its own, creating the file where there is none (its folder must
+ * exist). Rejects with a Failure. A worker that dies is replaced at the next call; what it had been asked is rejected.
+ */
+export async function openSqlite(location: string): Promise<Store> {
+  await createFile(location);
+  const waiting = new Map<number, Waiting>();
+  let lastId = 0;
+  let worker: Worker | undefined;
+
+  function start(): Worker {
+    const started = new Worker(new URL('./worker.js', import.meta.url), { workerData: location });
+    started.on('message', (answer: Answer) => {
+      const caller = waiting.get(answer.id);
+      waiting.delete(answer.id);
+      if ('error' in answer) caller?.reject(failure(location, answer.error));
+      else caller?.resolve(answer.result);
+    });
+    let reason = 'its thread ended';
+    started.on('error', (error) => {
+      reason = error instanceof Error ? error.message : String(error);
+    });
+    started.on('exit', () => {
+      if (worker === started) worker = undefined;
+      for (const caller of waiting.values()) {
+        caller.reject(new Failure(`cannot use the database ${location}: ${reason}`));
+      }
+      waiting.clear();
+    });
+    return started;
+  }
+
+  function send(method: Call['method'], args: readonly unknown[]): Promise<unknown> {
+    worker ??= start();
+    lastId += 1;
+    const call: Call = { id: lastId, method, args };
+    worker.postMessage(call);
+    return new Promise((resolve, reject) => waiting.set(call.id, { resolve, reject }));
+  }
+
+  function proxy<M extends Method>(method: M) {
+    return (...args: Parameters<SqliteDatabase[M]>) =>
+      // The worker answers with what the method of that name returned.
+      send(method, args) as Promise<ReturnType<SqliteDatabase[M]>>;
+  }
+
+  await send('open', []).catch(async (error: unknown) => {
+    await worker?.terminate();
+    throw error;
+  });
+  return {
+    settle: proxy('settle'),
+    recall: proxy('recall'),
+    entries: proxy('entries'),
+    purge: proxy('purge'),
+    tallies: proxy('tallies'),
+    listed: proxy('listed'),
+    listedRevision: proxy('listedRevision'),
+    addListed: proxy('addListed'),
+    removeListed: proxy('removeListed'),
+    info: proxy('info'),
+    close: async () => {
+      if (!worker) return;
+      const ended = once(worker, 'exit');
+      await send('close', []);
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,315 @@
+/**
+ * The store in a SQLite file, synchronous: it lives in a worker thread (worker.ts) and is the only place with SQL.
+ *
+ * Durability: WAL with synchronous=NORMAL; what is committed outlives a killed process, and a power cut loses at most
+ * the last moments, never the file. Every writing transaction is IMMEDIATE, so that another process's write is waited for
+ * (at most `lockTimeoutMs`) and never found half-way. WAL needs a local disk.
+ */
+import Database from 'better-sqlite3';
+import {
+  decide,
+  type ClientRecord,
+  type Decision,
+  type Memory,
+  type PreparedAttempt,
+} from '../../greylist/decide.js';
+import type { Rules } from '../../greylist/settings.js';
+import type {
+  EntryFilter,
+  ListedEntry,
+  ListKind,
+  NewListedEntry,
+  Purged,
+  StoredEntry,
+  StoreInfo,
+  Tally,
+} from '../../greylist/store.js';
+import type { Triplet } from '../../greylist/triplet.js';
+import { tallyHour, tallyKey } from '../tally.js';
+import { migrate, schemaVersion } from './schema.js';
+
+/** Shorter than the second that a request may wait for the store. */
+export const lockTimeoutMs = 800;
+
+interface EntryRow {
+  client: string;
+  sender: string;
+  recipient: string;
+  first_seen: number;
+  last_seen: number;
+  deferrals: number;
+  passed_at: number | null;
+  passes: number;
+}
+
+interface ListedRow {
+  id: number;
+  kind: ListKind;
+  pattern: string;
+  comment: string;
+  added_at: number;
+  expires_at: number | null;
+  hits: number;
+  last_hit: number | null;
+}
+
+function entryOf(row: EntryRow): Omit<StoredEntry, 'triplet'> {
+  return {
+    firstSeen: row.first_seen,
+    lastSeen: row.last_seen,
+    deferrals: row.deferrals,
+    ...(row.passed_at !== null && { passedAt: row.passed_at }),
+    passes: row.passes,
+  };
+}
+
+function storedEntry(row: EntryRow): StoredEntry {
+  return { triplet: { client: row.client, sender: row.sender, recipient: row.recipient }, ...entryOf(row) };
+}
+
+function listedEntry(row: ListedRow): ListedEntry {
+  return {
+    id: row.id,
+    kind: row.kind,
+    pattern: row.pattern,
+    comment: row.comment,
+    addedAt: row.added_at,
+    ...(row.expires_at !== null && { expiresAt: row.expires_at }),
+    hits: row.hits,
+    ...(row.last_hit !== null && { lastHit: row.last_hit }),
+  };
+}
+
+function prepareStatements(db: Database.Database) {
+  return {
+    entry: db.prepare<[string, string, string], EntryRow>(
+      'SELECT * FROM entries WHERE client = ? AND sender = ? AND recipient = ?',
+    ),
+    writeEntry: db.prepare(
+      `INSERT INTO entries (client, sender, recipient, first_seen, last_seen, deferrals, passed_at, passes)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET first_seen = excluded.first_seen, last_seen = excluded.last_seen,
+         deferrals = excluded.deferrals, passed_at = excluded.passed_at, passes = excluded.passes`,
+    ),
+    client: db.prepare<[string], { count: number; last_counted: number }>(
+      'SELECT count, last_counted FROM awl WHERE address = ?',
+    ),
+    writeClient: db.prepare(
+      `INSERT INTO awl (address, count, last_counted) VALUES (?, ?, ?)
+       ON CONFLICT DO UPDATE SET count = excluded.count, last_counted = excluded.last_counted`,
+    ),
+    addTally: db.prepare(
+      `INSERT INTO tallies (hour, verdict, reason, count) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET count = count + excluded.count`,
+    ),
+    tallies: db.prepare<[number], Tally>(
+      'SELECT hour, verdict, reason, count FROM tallies WHERE hour >= ? ORDER BY hour, verdict, reason',
+    ),
+    hit: db.prepare('UPDATE whitelist SET hits = hits + 1, last_hit = ? WHERE id = ?'),
+    listed: db.prepare<[], ListedRow>('SELECT * FROM whitelist ORDER BY id'),
+    isListed: db.prepare('SELECT 1 FROM whitelist WHERE kind = ? AND pattern = ?'),
+    addListed: db.prepare(
+      `INSERT INTO whitelist (kind, pattern, comment, added_at, expires_at) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET comment = excluded.comment, added_at = excluded.added_at, expires_at = excluded.expires_at`,
+    ),
+    removeListed: db.prepare('DELETE FROM whitelist WHERE kind = ? AND pattern = ?'),
+    revision: db.prepare("SELECT revision FROM revisions WHERE name = 'whitelist'").pluck(),
+    nextEntries: db.prepare<[string, string, string, number], EntryRow>(
+      'SELECT * FROM entries WHERE (client, sender, recipient) > (?, ?, ?) ORDER BY client, sender, recipient LIMIT ?',
+    ),
+    forgetEntry: db.prepare(
+      `DELETE FROM entries WHERE client = @client AND sender = @sender AND recipient = @recipient
+       AND CASE WHEN passed_at IS NULL THEN @now - first_seen > @retryWindow ELSE @now - last_seen > @maxAge END`,
+    ),
+    expiredClients: db.prepare<[number, number], { address: string }>(
+      'SELECT address FROM awl WHERE last_counted < ? LIMIT ?',
+    ),
+    forgetClient: db.prepare('DELETE FROM awl WHERE address = ? AND last_counted < ?'),
+  };
+}
+
+export class SqliteDatabase {
+  readonly #db: Database.Database;
+  readonly #location: string;
+  readonly #sql: ReturnType<typeof prepareStatements>;
+  #purgedUpTo: Triplet | undefined;
+
+  /** Opens or creates the file at `location`; throws a Failure when it is not a database of this greyctl. */
+  constructor(location: string) {
+    this.#location = location;
+    this.#db = new Database(location, { timeout: lockTimeoutMs });
+    try {
+      // Before anything is written: a foreign file is left as it is.
+      migrate(this.#db, location);
+      this.#db.pragma('journal_mode = WAL');
+      this.#db.pragma('synchronous = NORMAL');
+      this.#sql = prepareStatements(this.#db);
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
+  }
+
+  /** Decides and remembers all attempts in one transaction. */
+  settle(attempts: readonly PreparedAttempt[]): Decision[] {
+    return this.#db
+      .transaction(() => {
+        const counts = new Map<string, Tally>();
+        const decisions = attempts.map((attempt) => {
+          const decision = this.#settleOne(attempt);
+          const key = tallyKey(attempt.time, decision);
+          const count = (counts.get(key)?.count ?? 0) + 1;
+          const { verdict, reason } = decision;
+          counts.set(key, { hour: tallyHour(attempt.time), verdict, reason, count });
+          return decision;
+        });
+        for (const tally of counts.values()) {
+          this.#sql.addTally.run(tally.hour, tally.verdict, tally.reason, tally.count);
+        }
+        return decisions;
+      })
+      .immediate();
+  }
+
+  #settleOne(attempt: PreparedAttempt): Decision {
+    if (attempt.exemption !== undefined) {
+      if (attempt.listedId !== undefined) this.#sql.hit.run(attempt.time, attempt.listedId);
+      return decide(attempt, {}).decision;
+    }
+    const { triplet, address } = attempt;
+    const before = this.recall(triplet, address);
+    const { decision, memory } = decide(attempt, before);
+    if (memory.entry && memory.entry !== before.entry) {
+      const { firstSeen, lastSeen, deferrals, passedAt, passes } = memory.entry;
+      this.#sql.writeEntry.run(
+        ...[triplet.client, triplet.sender, triplet.recipient],
+        ...[firstSeen, lastSeen, deferrals, passedAt ?? null, passes],
+      );
+    }
+    if (memory.client && memory.client !== before.client) {
+      this.#sql.writeClient.run(address, memory.client.count, memory.client.lastCounted);
+    }
+    return decision;
+  }
+
+  recall(triplet: Triplet, address: string): Memory {
+    const row = this.#sql.entry.get(triplet.client, triplet.sender, triplet.recipient);
+    const found = this.#sql.client.get(address);
+    const client: ClientRecord | undefined = found && { count: found.count, lastCounted: found.last_counted };
+    return { entry: row && entryOf(row), client };
+  }
+
+  entries(filter: EntryFilter, limit: number, after?: Triplet): StoredEntry[] {
+    const conditions: string[] = [];
+    const values: string[] = [];
+    const require = (condition: string, ...given: string[]) => {
+      conditions.push(condition);
+      values.push(...given);
+    };
+    if (after)
+      require('(client, sender, recipient) > (?, ?, ?)', after.client, after.sender, after.recipient);
+    if (filter.client !== undefined) require('client = ?', filter.client);
+    if (filter.sender !== undefined) require('sender = ?', filter.sender);
+    if (filter.recipient !== undefined) require('recipient = ?', filter.recipient);
+    if (filter.state) require(filter.state === 'passed' ? 'passed_at IS NOT NULL' : 'passed_at IS NULL');
+    const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
+    const select = `SELECT * FROM entries ${where} ORDER BY client, sender, recipient LIMIT ?`;
+    return this.#db
+      .prepare<unknown[], EntryRow>(select)
+      .all(...values, limit)
+      .map(storedEntry);
+  }
+
+  purge(now: number, rules: Rules, limit: number): Purged {
+    const { client, sender, recipient } = this.#purgedUpTo ?? { client: '', sender: '', recipient: '' };
+    const rows = this.#sql.nextEntries.all(client, sender, recipient, limit);
+    const expired = rows.filter((row) =>
+      row.passed_at === null
+        ? now - row.first_seen > rules.retryWindowSeconds
+        : now - row.last_seen > rules.maxAgeSeconds,
+    );
+    const clientsBefore = now - rules.maxAgeSeconds;
+    const clients = this.#sql.expiredClients.all(clientsBefore, limit);
+    const ages = { now, retryWindow: rules.retryWindowSeconds, maxAge: rules.maxAgeSeconds };
+    let removed = 0;
+    if (expired.length + clients.length > 0) {
+      this.#db
+        .transaction(() => {
+          for (const row of expired) {
+            removed += this.#sql.forgetEntry.run({
+              client: row.client,
+              sender: row.sender,
+              recipient: row.recipient,
+              ...ages,
+            }).changes;
+          }
+          for (const row of clients)
+            removed += this.#sql.forgetClient.run(row.address, clientsBefore).changes;
+        })
+        .immediate();
+    }
+    const done = rows.length < limit;
+    this.#purgedUpTo = done ? undefined : rows.at(-1);
+    return { removed, done };
+  }
+
+  tallies(since: number): Tally[] {
+    return this.#sql.tallies.all(since);
+  }
+
+  listed(): ListedEntry[] {
+    return this.#sql.listed.all().map(listedEntry);
+  }
+
+  listedRevision(): number {
+    return Number(this.#sql.revision.get());
+  }
+
+  addListed(entry: NewListedEntry): boolean {
+    return this.#db
+      .transaction(() => {
+        const isNew = this.#sql.isListed.get(entry.kind, entry.pattern) === undefined;
+        this.#sql.addListed.run(
+          entry.kind,
+          entry.pattern,
+          entry.comment,
+          entry.addedAt,
+          entry.expiresAt ?? null,
+        );
+        return isNew;
+      })
+      .immediate();
+  }
+
+  removeListed(kind: ListKind, pattern: string): boolean {
+    return this.#sql.removeListed.run(kind, pattern).changes > 0;
+  }
+
+  info(): StoreInfo {
+    const row = this.#db
+      .prepare<[], { waiting: number; passed: number; oldest: number | null; newest: number | null }>(
+        `SELECT count(*) - count(passed_at) AS waiting, count(passed_at) AS passed,
+           min(first_seen) AS oldest, max(last_seen) AS newest FROM entries`,
+      )
+      .get();
+    const count = (table: 'awl' | 'whitelist') =>
+      Number(this.#db.prepare(`SELECT count(*) FROM ${table}`).pluck().get());
+    const pages = Number(this.#db.pragma('page_count', { simple: true }));
+    return {
+      engine: 'sqlite',
+      location: this.#location,
+      schemaVersion,
+      sizeBytes: pages * Number(this.#db.pragma('page_size', { simple: true })),
+      waiting: row?.waiting ?? 0,
+      passed: row?.passed ?? 0,
+      clients: count('awl'),
+      listed: count('whitelist'),
+      ...(row?.oldest != null && { oldestFirstSeen: row.oldest }),
+      ...(row?.newest != null && { newestLastSeen: row.newest }),
+    };
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}

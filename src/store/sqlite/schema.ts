@@ -1,0 +1,106 @@
+import type Database from 'better-sqlite3';
+import { Failure } from '../../greylist/failure.js';
+
+/** Marks a SQLite file as greyctl's (`PRAGMA application_id`): "grey" in ASCII. */
+export const applicationId = 0x67726579;
+
+/** Step n brings a database from `user_version` n to n + 1. */
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE entries (
+    client TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    first_seen INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL,
+    deferrals INTEGER NOT NULL,
+    passed_at INTEGER,
+    passes INTEGER NOT NULL,
+    PRIMARY KEY (client, sender, recipient)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE awl (
+    address TEXT NOT NULL PRIMARY KEY,
+    count INTEGER NOT NULL,
+    last_counted INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE tallies (
+    hour INTEGER NOT NULL,
+    verdict TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (hour, verdict, reason)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE whitelist (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL CHECK (kind IN ('client', 'recipient', 'sender')),
+    pattern TEXT NOT NULL,
+    comment TEXT NOT NULL,
+    added_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    hits INTEGER NOT NULL DEFAULT 0,
+    last_hit INTEGER,
+    UNIQUE (kind, pattern)
+  ) STRICT;
+
+  CREATE TABLE revisions (
+    name TEXT NOT NULL PRIMARY KEY,
+    revision INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO revisions VALUES ('whitelist', 0);
+
+  -- Hits are counted without a new revision: only what changes the matching does.
+  CREATE TRIGGER whitelist_added AFTER INSERT ON whitelist BEGIN
+    UPDATE revisions SET revision = revision + 1 WHERE name = 'whitelist';
+  END;
+  CREATE TRIGGER whitelist_removed AFTER DELETE ON whitelist BEGIN
+    UPDATE revisions SET revision = revision + 1 WHERE name = 'whitelist';
+  END;
+  CREATE TRIGGER whitelist_changed AFTER UPDATE OF kind, pattern, expires_at ON whitelist BEGIN
+    UPDATE revisions SET revision = revision + 1 WHERE name = 'whitelist';
+  END;
+  `,
+];
+
+/** The `user_version` this program works with. */
+export const schemaVersion = migrations.length;
+
+function pragmaNumber(db: Database.Database, name: string): number {
+  return Number(db.pragma(name, { simple: true }));
+}
+
+function refuse(location: string, why: string, hint: string): never {
+  throw new Failure(`cannot use the database ${location}: ${why}`, { hint });
+}
+
+/**
+ * Makes sure that the file is greyctl's and brings it up to this program's schema, all steps in one transaction. A file of another
+ * program, or of a newer greyctl, is refused untouched.
+ */
+export function migrate(db: Database.Database, location: string): void {
+  const check = () => {
+    const version = pragmaNumber(db, 'user_version');
+    const owner = pragmaNumber(db, 'application_id');
+    const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get();
+    if (owner !== applicationId && (owner !== 0 || version !== 0 || tables !== 0)) {
+      refuse(location, 'it belongs to another program', 'name another file with --db');
+    }
+    if (version > schemaVersion) {
+      refuse(
+        location,
+        `its schema is version ${version}, this greyctl knows up to ${schemaVersion}`,
+        'upgrade greyctl, or name another file with --db',
+      );
+    }
+    return version;
+  };
+  if (check() === schemaVersion) return;
+  db.transaction(() => {
+    const version = check();
+    for (const step of migrations.slice(version)) db.exec(step);
+    db.pragma(`application_id = ${applicationId}`);
+    db.pragma(`user_version = ${schemaVersion}`);
+  }).immediate();
+}

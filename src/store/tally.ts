@@ -1,0 +1,11 @@
+import type { Decision } from '../greylist/decide.js';
+
+/** The start of the hour that `time` lies in, epoch seconds. */
+export function tallyHour(time: number): number {
+  return time - (time % 3600);
+}
+
+/** One key for all decisions that are counted together. */
+export function tallyKey(time: number, decision: Decision): string {
+  return `${tallyHour(time)} ${decision.verdict} ${decision.reason}`;
+}

@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import { describe, test, type TestContext } from 'node:test';
+import type { KeyedAttempt } from '#src/greylist/decide.js';
+import { defaultSettings, type Rules } from '#src/greylist/settings.js';
+import { allEntries, type Store } from '#src/greylist/store.js';
+import { MemoryStore } from '#src/store/memory.js';
+import { hashed } from '#src/store/privacy.js';
+import { openSqlite } from '#src/store/sqlite/client.js';
+import { random } from '../support/random.js';
+import { temporaryFolder } from '../support/temporary.js';
+
+const stores: Record<string, (t: TestContext) => Promise<Store>> = {
+  memory: () => Promise.resolve(new MemoryStore()),
+  sqlite: async (t) => {
+    const store = await openSqlite(`${await temporaryFolder(t)}/greyctl.db`);
+    t.after(() => store.close());
+    return store;
+  },
+};
+
+const hour = 3600;
+const day = 24 * hour;
+
+function keyed(
+  time: number,
+  sender = 'a@s',
+  more: { rules?: Partial<Rules>; address?: string } = {},
+): KeyedAttempt {
+  return {
+    time,
+    triplet: { client: '192.0.2.0', sender, recipient: 'b@r' },
+    address: more.address ?? '192.0.2.5',
+    rules: { ...defaultSettings, ...more.rules },
+  };
+}
+
+for (const [name, open] of Object.entries(stores)) {
+  describe(`the ${name} store`, () => {
+    test('lets each attempt of a batch see what the earlier ones wrote', async (t) => {
+      const store = await open(t);
+      const decisions = await store.settle([keyed(0), keyed(12), keyed(300), keyed(301)]);
+      assert.deepEqual(
+        decisions.map((decision) => `${decision.verdict} ${decision.reason}`),
+        ['greylist new', 'greylist early-retry', 'pass triplet found', 'pass triplet found'],
+      );
+      assert.equal(decisions[2]?.delaySeconds, 300);
+      assert.deepEqual((await store.recall(keyed(0).triplet, '192.0.2.5')).entry, {
+        firstSeen: 0,
+        lastSeen: 301,
+        deferrals: 2,
+        passedAt: 300,
+        passes: 2,
+      });
+    });
+
+    test('remembers from batch to batch, and the auto-whitelist', async (t) => {
+      const store = await open(t);
+      for (let count = 0; count < 5; count += 1) {
+        await store.settle([keyed(count * hour, `s${count}@s`)]);
+        await store.settle([keyed(count * hour + 300, `s${count}@s`)]);
+      }
+      const [decision] = await store.settle([keyed(6 * hour, 'other@s')]);
+      assert.equal(decision?.reason, 'client AWL');
+      assert.deepEqual((await store.recall(keyed(0).triplet, '192.0.2.5')).client, {
+        count: 6,
+        lastCounted: 6 * hour,
+      });
+      assert.equal((await store.recall(keyed(0, 'other@s').triplet, '192.0.2.6')).entry, undefined);
+    });
+
+    test('recall changes nothing and knows nothing of strangers', async (t) => {
+      const store = await open(t);
+      assert.deepEqual(await store.recall(keyed(0).triplet, '192.0.2.5'), {
+        entry: undefined,
+        client: undefined,
+      });
+      assert.equal((await store.info()).waiting, 0);
+    });
+
+    test('counts decisions by hour, verdict and reason', async (t) => {
+      const store = await open(t);
+      await store.settle([keyed(10), keyed(20), { time: 30, exemption: 'recipient whitelist' }]);
+      await store.settle([keyed(30), keyed(hour + 5)]);
+      const rows = (await store.tallies(0)).map((row) => Object.values(row).join(' '));
+      assert.deepEqual(rows.sort(), [
+        '0 greylist early-retry 2',
+        '0 greylist new 1',
+        '0 pass recipient whitelist 1',
+        '3600 pass triplet found 1',
+      ]);
+      assert.equal((await store.tallies(1)).length, 1);
+    });
+
+    test('lists entries in key order, page by page, with filters', async (t) => {
+      const store = await open(t);
+      const { pick, seed } = random();
+      const words = ['', 'a', 'B', 'ä', '\u{1f600}', '\uffff', 'a/b', "'", '%'];
+      const triplets = new Map<string, KeyedAttempt>();
+      for (let count = 0; count < 100; count += 1) {
+        const word = () => (words[pick(words.length)] ?? '') + String(pick(3));
+        const triplet = { client: word(), sender: word(), recipient: word() };
+        triplets.set(JSON.stringify(triplet), { ...keyed(0), triplet });
+      }
+      await store.settle([...triplets.values()]);
+      const seen: string[] = [];
+      for await (const entry of allEntries(store, {}, 7)) seen.push(JSON.stringify(entry.triplet));
+      assert.equal(seen.length, triplets.size, `seed ${seed}`);
+      assert.deepEqual([...seen].sort(), [...triplets.keys()].sort());
+      const bytes = (text: string) =>
+        Buffer.concat(
+          Object.values(JSON.parse(text) as object).map((part) => Buffer.from(`${String(part)}\0`)),
+        );
+      for (const [index, text] of seen.entries())
+        assert.ok(
+          index === 0 || Buffer.compare(bytes(seen[index - 1] ?? ''), bytes(text)) < 0,
+          `order, seed ${seed}`,
+        );
+      const one = [...triplets.values()][0]?.triplet;
+      assert.ok(one);
+      const found = await store.entries(one, 10);
+      assert.deepEqual(
+        found.map((entry) => entry.triplet),
+        [one],
+      );
+      assert.equal((await store.entries({ state: 'passed' }, 10)).length, 0);
+      assert.equal((await store.entries({ state: 'waiting' }, 10)).length, 10);
+    });
+
+    test('purges what the rules have forgotten, and nothing else', async (t) => {
+      const store = await open(t);
+      await store.settle([keyed(0, 'passed@s', { rules: { delaySeconds: 0 } }), keyed(0, 'waiting@s')]);
+      await store.settle([keyed(day, 'young@s'), keyed(day + 300, 'young@s')]);
+      const purge = async (now: number) => {
+        let removed = 0;
+        for (;;) {
+          const step = await store.purge(now, defaultSettings, 2);
+          removed += step.removed;
+          if (step.done) return removed;
+        }
+      };
+      assert.equal(await purge(2 * day), 0);
+      assert.equal(await purge(2 * day + 1), 1);
+      assert.equal(await purge(35 * day + 1), 1);
+      assert.deepEqual(
+        (await store.entries({}, 10)).map((entry) => entry.triplet.sender),
+        ['young@s'],
+      );
+      assert.equal(await purge(40 * day), 2, 'the entry and the client it counted for');
+      assert.equal((await store.info()).clients, 0);
+    });
+
+    test('keeps whitelist entries, their hits and a revision that tells of every change', async (t) => {
+      const store = await open(t);
+      const revisions = [await store.listedRevision()];
+      const entry = { kind: 'client', pattern: 'example.org', comment: 'friends', addedAt: 5 } as const;
+      assert.equal(await store.addListed(entry), true);
+      revisions.push(await store.listedRevision());
+      assert.equal(await store.addListed({ ...entry, comment: 'good friends', expiresAt: 99 }), false);
+      revisions.push(await store.listedRevision());
+      assert.equal(await store.addListed({ ...entry, kind: 'sender' }), true);
+      revisions.push(await store.listedRevision());
+      const [first] = await store.listed();
+      assert.ok(first);
+      await store.settle([{ time: 7, exemption: 'client whitelist', listedId: first.id }]);
+      assert.equal(await store.listedRevision(), revisions.at(-1));
+      assert.deepEqual((await store.listed())[0], {
+        ...entry,
+        id: first.id,
+        comment: 'good friends',
+        expiresAt: 99,
+        hits: 1,
+        lastHit: 7,
+      });
+      assert.equal(await store.removeListed('client', 'example.com'), false);
+      assert.equal(await store.removeListed('client', 'example.org'), true);
+      revisions.push(await store.listedRevision());
+      assert.equal(new Set(revisions).size, revisions.length);
+      assert.deepEqual(
+        (await store.listed()).map((listed) => listed.kind),
+        ['sender'],
+      );
+    });
+
+    test('tells what it holds', async (t) => {
+      const store = await open(t);
+      await store.settle([keyed(10), keyed(400), keyed(20, 'b@s')]);
+      const info = await store.info();
+      assert.deepEqual(
+        [
+          info.engine,
+          info.waiting,
+          info.passed,
+          info.clients,
+          info.listed,
+          info.oldestFirstSeen,
+          info.newestLastSeen,
+        ],
+        [name, 1, 1, 1, 0, 10, 400],
+      );
+    });
+
+    test('decides the same behind hashed keys, and holds no address in clear', async (t) => {
+      const plain = await open(t);
+      const store = hashed(plain, Buffer.alloc(32, 7));
+      const decisions = await store.settle([keyed(0), keyed(300), { time: 1, exemption: 'authenticated' }]);
+      assert.deepEqual(
+        decisions.map((decision) => decision.reason),
+        ['new', 'triplet found', 'authenticated'],
+      );
+      assert.equal((await store.recall(keyed(0).triplet, '192.0.2.5')).entry?.passes, 1);
+      assert.equal((await store.recall(keyed(0).triplet, '192.0.2.5')).client?.count, 1);
+      assert.equal((await store.entries({ recipient: 'b@r' }, 5)).length, 1);
+      const [stored] = await plain.entries({}, 5);
+      assert.ok(stored);
+      for (const word of [stored.triplet.client, stored.triplet.sender, stored.triplet.recipient])
+        assert.match(word, /^[0-9a-f]{32}$/);
+      const other = hashed(plain, Buffer.alloc(32, 8));
+      assert.equal((await other.recall(keyed(0).triplet, '192.0.2.5')).entry, undefined);
+    });
+  });
+}

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import Database from 'better-sqlite3';
+import { Failure } from '#src/greylist/failure.js';
+import { defaultSettings } from '#src/greylist/settings.js';
+import { privacyKey } from '#src/store/privacy.js';
+import { openSqlite } from '#src/store/sqlite/client.js';
+import { applicationId, schemaVersion } from '#src/store/sqlite/schema.js';
+import { temporaryFolder } from '../../support/temporary.js';
+
+const attempt = {
+  time: 1000,
+  triplet: { client: '192.0.2.0', sender: 'a@s', recipient: 'b@r' },
+  address: '192.0.2.5',
+  rules: defaultSettings,
+};
+
+async function refused(location: string): Promise<Failure> {
+  const before = await readFile(location).catch(() => undefined);
+  const error: unknown = await openSqlite(location).then(
+    () => assert.fail('opened'),
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof Failure, String(error));
+  assert.deepEqual(await readFile(location).catch(() => undefined), before, 'the file is left as it was');
+  return error;
+}
+
+test('a new database is marked as greyctl’s, with its schema version, and only its group may read it', async (t) => {
+  const file = `${await temporaryFolder(t)}/new.db`;
+  await (await openSqlite(file)).close();
+  const db = new Database(file);
+  assert.equal(db.pragma('application_id', { simple: true }), applicationId);
+  assert.equal(db.pragma('user_version', { simple: true }), schemaVersion);
+  assert.equal(db.pragma('journal_mode', { simple: true }), 'wal');
+  db.close();
+  assert.equal((await stat(file)).mode & 0o027, 0);
+});
+
+test('a database of a newer greyctl is refused with both versions', async (t) => {
+  const file = `${await temporaryFolder(t)}/newer.db`;
+  await (await openSqlite(file)).close();
+  const db = new Database(file);
+  db.pragma('user_version = 99');
+  db.close();
+  const error = await refused(file);
+  assert.equal(
+    error.message,
+    `cannot use the database ${file}: its schema is version 99, this greyctl knows up to ${schemaVersion}`,
+  );
+});
+
+test('files of other programs, damaged files, folders and missing folders are refused with what to do', async (t) => {
+  const folder = await temporaryFolder(t);
+  const foreign = new Database(`${folder}/foreign.db`);
+  foreign.exec('CREATE TABLE theirs (x)');
+  foreign.close();
+  assert.match((await refused(`${folder}/foreign.db`)).message, /it belongs to another program$/);
+  await writeFile(`${folder}/text`, 'this is not a database at all\n'.repeat(100));
+  assert.match((await refused(`${folder}/text`)).message, /it is not a SQLite database$/);
+  assert.match((await refused(folder)).message, /is a directory$/);
+  const missing = await refused(`${folder}/missing/greyctl.db`);
+  assert.match(missing.message, /no such file or directory$/);
+  assert.equal(missing.hint, `mkdir -p ${folder}/missing`);
+});
+
+test('two open stores on one file see each other’s entries and whitelist', async (t) => {
+  const file = `${await temporaryFolder(t)}/shared.db`;
+  const [one, two] = [await openSqlite(file), await openSqlite(file)];
+  await one.settle([attempt]);
+  assert.equal((await two.settle([{ ...attempt, time: 1300 }]))[0]?.delaySeconds, 300);
+  const revision = await one.listedRevision();
+  await two.addListed({ kind: 'client', pattern: 'example.org', comment: '', addedAt: 1 });
+  assert.notEqual(await one.listedRevision(), revision);
+  await one.close();
+  await two.close();
+});
+
+test('a lock held by another process fails the batch, writes nothing, and the next batch works', async (t) => {
+  const file = `${await temporaryFolder(t)}/locked.db`;
+  const store = await openSqlite(file);
+  t.after(() => store.close());
+  const other = new Database(file);
+  other.exec('BEGIN IMMEDIATE');
+  await assert.rejects(
+    store.settle([attempt]),
+    /cannot use the database .*: it is locked by another process/,
+  );
+  other.exec('COMMIT');
+  other.close();
+  assert.equal((await store.settle([attempt]))[0]?.reason, 'new');
+});
+
+test('a privacy key is made once, for its owner only, and a bad one is refused', async (t) => {
+  const file = `${await temporaryFolder(t)}/greyctl.db.key`;
+  const key = await privacyKey(file);
+  assert.equal(key.length, 32);
+  assert.deepEqual(await privacyKey(file), key);
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
+  await writeFile(file, 'short');
+  await assert.rejects(privacyKey(file), /it is not 64 hexadecimal digits/);
+});
