@@ -18,7 +18,8 @@ export interface Network {
   readonly prefixLength: number;
 }
 
-const decimal = /^\d{1,3}$/;
+// Without leading zeros, which some programs read as octal.
+const decimal = /^(?:0|[1-9]\d{0,2})$/;
 const hexadecimal = /^[0-9a-f]{1,4}$/i;
 
 function parseIPv4(text: string): number[] | undefined {

@@ -58,6 +58,8 @@ export interface Memory {
 export interface ExemptAttempt {
   readonly time: number;
   readonly exemption: Exemption;
+  /** How many attempts this stands for; 1 unless given. */
+  readonly count?: number | undefined;
   /** The id of the stored whitelist entry that matched, so that its hits are counted. */
   readonly listedId?: number | undefined;
 }

@@ -20,7 +20,7 @@ import type {
   Tally,
 } from '../greylist/store.js';
 import type { Triplet } from '../greylist/triplet.js';
-import { tallyHour, tallyKey } from './tally.js';
+import { attemptsOf, tallyHour, tallyKey } from './tally.js';
 
 const separator = '\0';
 
@@ -66,7 +66,12 @@ export class MemoryStore implements Store {
     const key = tallyKey(attempt.time, decision);
     const before = this.#tallies.get(key)?.count ?? 0;
     const { verdict, reason } = decision;
-    this.#tallies.set(key, { hour: tallyHour(attempt.time), verdict, reason, count: before + 1 });
+    this.#tallies.set(key, {
+      hour: tallyHour(attempt.time),
+      verdict,
+      reason,
+      count: before + attemptsOf(attempt),
+    });
     return decision;
   }
 

@@ -1,4 +1,4 @@
-import type { Decision } from '../greylist/decide.js';
+import type { Decision, PreparedAttempt } from '../greylist/decide.js';
 
 /** The start of the hour that `time` lies in, epoch seconds. */
 export function tallyHour(time: number): number {
@@ -8,4 +8,9 @@ export function tallyHour(time: number): number {
 /** One key for all decisions that are counted together. */
 export function tallyKey(time: number, decision: Decision): string {
   return `${tallyHour(time)} ${decision.verdict} ${decision.reason}`;
+}
+
+/** How many attempts a prepared one stands for. */
+export function attemptsOf(attempt: PreparedAttempt): number {
+  return attempt.exemption === undefined ? 1 : (attempt.count ?? 1);
 }

@@ -25,7 +25,7 @@ import type {
   Tally,
 } from '../../greylist/store.js';
 import type { Triplet } from '../../greylist/triplet.js';
-import { tallyHour, tallyKey } from '../tally.js';
+import { attemptsOf, tallyHour, tallyKey } from '../tally.js';
 import { migrate, schemaVersion } from './schema.js';
 
 /** Shorter than the second that a request may wait for the store. */
@@ -158,7 +158,7 @@ export class SqliteDatabase {
         const decisions = attempts.map((attempt) => {
           const decision = this.#settleOne(attempt);
           const key = tallyKey(attempt.time, decision);
-          const count = (counts.get(key)?.count ?? 0) + 1;
+          const count = (counts.get(key)?.count ?? 0) + attemptsOf(attempt);
           const { verdict, reason } = decision;
           counts.set(key, { hour: tallyHour(attempt.time), verdict, reason, count });
           return decision;

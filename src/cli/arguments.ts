@@ -1,0 +1,83 @@
+import type { Argv } from 'yargs';
+import { optionNames, options, type Option, type OptionGroup, type OptionName } from '../config/options.js';
+import type { Given } from '../config/resolve.js';
+
+/**
+ * Arguments with quoted words put together again. `greyctl serve $POSTGREY_OPTS` in a shell splits --greylist-text="Greylisted for %s" at
+ * its blanks and leaves the quotes in; what stands between them is one value.
+ */
+export function joinQuoted(args: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (let index = 0; index < args.length; index += 1) {
+    const arg = args[index] ?? '';
+    const [, name = '', quote = ''] = /^(--[\w-]+=|)(["'])/.exec(arg) ?? [];
+    const start = name.length + 1;
+    let end = index;
+    let text = arg;
+    while (quote && !(text.length > start && text.endsWith(quote)) && end + 1 < args.length) {
+      end += 1;
+      text += ` ${args[end] ?? ''}`;
+    }
+    if (quote && text.length > start && text.endsWith(quote)) {
+      joined.push(name + text.slice(start, -1));
+      index = end;
+    } else {
+      joined.push(arg);
+    }
+  }
+  return joined;
+}
+
+/** The options of a command, by what they are for. */
+export function optionsOf(groups: readonly OptionGroup[]): OptionName[] {
+  return optionNames.filter((name) => groups.includes((options[name] as Option<unknown>).group));
+}
+
+const titles: Readonly<Record<OptionGroup, string>> = {
+  general: 'Everywhere:',
+  decision: 'The decision:',
+  server: 'The server:',
+};
+
+/** Tells yargs of all settings in these groups. Values stay text: config/ reads them. */
+export function declareSettings(yargs: Argv, groups: readonly OptionGroup[]): Argv {
+  for (const name of optionsOf(groups)) {
+    const option: Option<unknown> = options[name];
+    yargs.option(name, {
+      ...(option.alias && { alias: [...option.alias] }),
+      describe: option.argument ? `${option.describe} [${option.argument}]` : option.describe,
+      group: titles[option.group],
+      type: option.argument ? 'string' : 'boolean',
+      ...(option.argument && option.bare === undefined && { requiresArg: true }),
+    });
+  }
+  return yargs;
+}
+
+/** The text of an option that is no setting; the last one where it was given several times. */
+export function textOf(argv: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  const value: unknown = argv[name];
+  const last: unknown = Array.isArray(value) ? value.at(-1) : value;
+  return typeof last === 'string' ? last : undefined;
+}
+
+/** The texts given for settings, out of what yargs parsed; the last one counts where a setting has one value. */
+export function givenSettings(argv: Readonly<Record<string, unknown>>): Given {
+  const given: Partial<Record<OptionName, readonly string[]>> = {};
+  for (const name of optionNames) {
+    const value = argv[name];
+    if (value === undefined) continue;
+    const { bare } = options[name] as Option<unknown>;
+    const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+    given[name] = list.map((item) =>
+      typeof item === 'boolean'
+        ? item
+          ? 'yes'
+          : 'no'
+        : item === '' && bare !== undefined
+          ? bare
+          : String(item),
+    );
+  }
+  return given;
+}

@@ -1,0 +1,110 @@
+import type { Argv } from 'yargs';
+import { parseEndpoint, endpointText } from '../../config/endpoint.js';
+import { optionNames, options, type Option, type OptionName, type Values } from '../../config/options.js';
+import { originText, type Origin } from '../../config/resolve.js';
+import { mainCf, optionsFile, type PolicyForm } from '../../postfix/snippets.js';
+import { declareSettings, givenSettings } from '../arguments.js';
+import {
+  databaseLocation,
+  refuseProblems,
+  resolveSettings,
+  settingsFor,
+  terminalFor,
+  type Arguments,
+  type Process,
+} from '../context.js';
+
+const groups = ['server', 'decision', 'general'] as const;
+
+/** The places of the settings, as Postfix names them; a wildcard address is reached over loopback. */
+export function serviceNames(values: Values): string[] {
+  const inet = values.inet.length + values.unix.length === 0 ? ['127.0.0.1:60000'] : values.inet;
+  const names = inet.flatMap((text) => {
+    const endpoint = parseEndpoint(text);
+    if (!endpoint) return [];
+    const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[endpoint.host] ?? endpoint.host;
+    return [`inet:${endpointText({ ...endpoint, host })}`];
+  });
+  return [...names, ...values.unix.map((path) => `unix:${path}`)];
+}
+
+async function postfix(argv: Arguments, outside: Process): Promise<undefined> {
+  const { values } = settingsFor(argv, outside);
+  const [name = ''] = serviceNames(values);
+  // yargs has checked the choices.
+  outside.stdout.write(mainCf(name, argv['form'] as PolicyForm | undefined));
+  return Promise.resolve(undefined);
+}
+
+async function optionsCommand(argv: Arguments, outside: Process): Promise<undefined> {
+  settingsFor(argv, outside);
+  const given = givenSettings(argv);
+  const args = optionNames.flatMap((name) => {
+    const option: Option<unknown> = options[name];
+    if (option.commandLineOnly) return [];
+    const texts = given[name] ?? [];
+    const counted = option.repeatable ? texts : texts.slice(-1);
+    return counted.map((text) => (option.argument ? `--${name}=${text}` : text === 'yes' ? `--${name}` : ''));
+  });
+  outside.stdout.write(optionsFile(args.filter(Boolean)));
+  return Promise.resolve(undefined);
+}
+
+function shown(name: OptionName, values: Values, outside: Process): readonly string[] {
+  if (name === 'db') return [databaseLocation(values, outside)];
+  return (options[name] as Option<unknown>).write(values[name]);
+}
+
+async function show(argv: Arguments, outside: Process): Promise<undefined> {
+  const resolved = resolveSettings(argv, outside);
+  const { values, origins } = resolved;
+  const terminal = terminalFor(values, outside);
+  const names = optionNames.filter((name) => !(options[name] as Option<unknown>).commandLineOnly);
+  const place = (name: OptionName, origin: Origin) =>
+    origin.from === 'default' ? 'default' : originText(name, origin);
+  if (values.json) {
+    const document = Object.fromEntries(
+      names.map((name) => [
+        name.replaceAll('-', '_'),
+        { value: shown(name, values, outside).join(', ') || null, origin: place(name, origins[name]) },
+      ]),
+    );
+    await terminal.json(document);
+  } else {
+    await terminal.table(
+      [{ title: 'SETTING' }, { title: 'VALUE', isElastic: true }, { title: 'FROM', isElastic: true }],
+      names.map((name) => [name, shown(name, values, outside).join(', '), place(name, origins[name])]),
+    );
+  }
+  refuseProblems(resolved);
+  return undefined;
+}
+
+/** `greyctl config`: text for other programs' files, and the settings in force. */
+export function declare(yargs: Argv): Argv {
+  return yargs
+    .usage('$0 config postfix|options|show [OPTION…]')
+    .command('postfix', 'main.cf lines for a server with these options', (inner) =>
+      declareSettings(inner, groups).option('form', {
+        choices: ['plain', 'fail-open'],
+        describe: 'only this form: mail waits, or flows, while greyctl does not answer',
+      }),
+    )
+    .command('options', 'a file with exactly these options for the unit', (inner) =>
+      declareSettings(inner, groups),
+    )
+    .command('show', 'every setting in force and where it came from', (inner) =>
+      declareSettings(inner, groups),
+    )
+    .demandCommand(1, 'say what to print: postfix, options or show')
+    .example('$0 config postfix --inet 127.0.0.1:60000', 'lines for main.cf')
+    .example('$0 config options --delay=60 --max-age=10', 'a file for /etc/default/greyctl');
+}
+
+/** Runs the subcommand. */
+export function run(argv: Arguments, outside: Process): Promise<number | undefined> {
+  const [, subcommand] = argv['_'] as string[];
+  if (subcommand === 'postfix') return postfix(argv, outside);
+  if (subcommand === 'options') return optionsCommand(argv, outside);
+  return show(argv, outside);
+}

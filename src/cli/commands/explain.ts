@@ -1,0 +1,180 @@
+import type { Argv } from 'yargs';
+import { settingsOf } from '../../config/resolve.js';
+import type { Values } from '../../config/options.js';
+import { parseAddress } from '../../greylist/address.js';
+import type { Attempt } from '../../greylist/attempt.js';
+import { decide, isAlive, isClientAlive, keyed, type Decision, type Memory } from '../../greylist/decide.js';
+import { Failure } from '../../greylist/failure.js';
+import { excerpt, printable } from '../../greylist/printable.js';
+import type { Settings } from '../../greylist/settings.js';
+import { tripletOf, type Triplet } from '../../greylist/triplet.js';
+import { registrableDomain } from '../../names/domain.js';
+import { duration, localTime } from '../../output/format.js';
+import type { Terminal } from '../../output/terminal.js';
+import type { Match } from '../../whitelist/matcher.js';
+import { declareSettings, textOf } from '../arguments.js';
+import { settingsFor, terminalFor, withExistingStore, type Arguments, type Process } from '../context.js';
+import { entryPlace, loadLists } from '../lists.js';
+
+interface Step {
+  readonly check: string;
+  readonly result: string;
+  /** What made the check say so: an entry, or what is remembered. */
+  readonly matched: string | null;
+}
+
+interface Explanation {
+  readonly decision: Decision;
+  readonly triplet: Triplet;
+  readonly steps: readonly Step[];
+}
+
+/** An attempt out of the options of the command line. */
+export function attemptOf(argv: Arguments, values: Values, now: number): Attempt {
+  const text = textOf(argv, 'client') ?? '';
+  const client = parseAddress(text);
+  if (!client) throw new Failure(`--client: "${excerpt(text)}" is not an IP address`, { kind: 'usage' });
+  const clientName = textOf(argv, 'client-name') ?? 'unknown';
+  return {
+    time: now,
+    client,
+    clientName,
+    clientDomain: values['client-key'] === 'domain' ? registrableDomain(clientName) : undefined,
+    sender: textOf(argv, 'sender') ?? '',
+    recipient: textOf(argv, 'recipient') ?? '',
+  };
+}
+
+function whitelistSteps(match: Match | undefined): Step[] {
+  const steps: Step[] = [];
+  for (const kind of ['client', 'recipient', 'sender'] as const) {
+    if (match?.entry.kind === kind) {
+      steps.push({
+        check: `${kind} whitelist`,
+        result: 'pass',
+        matched: `${match.entry.pattern} (${entryPlace(match.entry)})`,
+      });
+      break;
+    }
+    steps.push({ check: `${kind} whitelist`, result: 'no match', matched: null });
+  }
+  return steps;
+}
+
+function clientStep(memory: Memory, now: number, settings: Settings): Step {
+  const check = 'client AWL';
+  if (settings.awlClients === 0) return { check, result: 'off', matched: null };
+  const { client } = memory;
+  if (!client) return { check, result: 'no match', matched: null };
+  const matched = `${client.count} of ${settings.awlClients} triplets came back, last counted ${localTime(client.lastCounted)}`;
+  if (!isClientAlive(client, now, settings)) return { check, result: 'expired', matched };
+  return { check, result: client.count >= settings.awlClients ? 'pass' : 'no match', matched };
+}
+
+function tripletStep(memory: Memory, decision: Decision, now: number, settings: Settings): Step {
+  const { entry } = memory;
+  const result = `${decision.verdict}: ${decision.reason}`;
+  if (!entry) return { check: 'triplet', result, matched: null };
+  const past =
+    entry.passedAt === undefined
+      ? `first seen ${localTime(entry.firstSeen)}, deferred ${entry.deferrals} times`
+      : `passed ${entry.passes} times since ${localTime(entry.passedAt)}, last seen ${localTime(entry.lastSeen)}`;
+  return { check: 'triplet', result, matched: isAlive(entry, now, settings) ? past : `${past}; expired` };
+}
+
+function explain(
+  attempt: Attempt,
+  match: Match | undefined,
+  memory: Memory,
+  settings: Settings,
+): Explanation {
+  const triplet = tripletOf(attempt, settings);
+  const steps = whitelistSteps(match);
+  if (match) {
+    const { decision } = decide({ time: attempt.time, exemption: match.exemption }, memory);
+    return { decision, triplet, steps };
+  }
+  const { decision } = decide(keyed(attempt, settings), memory);
+  steps.push(clientStep(memory, attempt.time, settings));
+  if (decision.reason !== 'client AWL') steps.push(tripletStep(memory, decision, attempt.time, settings));
+  return { decision, triplet, steps };
+}
+
+async function print(
+  terminal: Terminal,
+  attempt: Attempt,
+  { decision, triplet, steps }: Explanation,
+): Promise<void> {
+  const { style } = terminal;
+  const verdict = decision.verdict === 'pass' ? style.green('pass') : style.yellow('greylist');
+  await terminal.line(`${verdict} (${decision.reason})`);
+  await terminal.line(
+    `triplet: ${printable(`${triplet.client} / ${triplet.sender || '<>'} / ${triplet.recipient}`)}`,
+  );
+  if (decision.verdict === 'greylist') {
+    const until = localTime(attempt.time + decision.waitSeconds);
+    await terminal.line(`a retry passes in ${duration(decision.waitSeconds)}, from ${until} on`);
+  }
+  await terminal.line();
+  await terminal.table(
+    [{ title: 'CHECK' }, { title: 'RESULT' }, { title: 'BECAUSE', isElastic: true }],
+    steps.map((step) => [step.check, step.result, step.matched ?? '']),
+  );
+}
+
+/** `greyctl explain`: what would be decided now, and why. */
+export function declare(yargs: Argv): Argv {
+  return declareSettings(
+    yargs.usage('$0 explain --client ADDRESS --sender SENDER --recipient RECIPIENT [OPTION…]'),
+    ['decision'],
+  )
+    .option('client', {
+      type: 'string',
+      requiresArg: true,
+      demandOption: true,
+      describe: 'IP address of the client',
+    })
+    .option('client-name', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'its verified name; without it, unknown',
+    })
+    .option('sender', { type: 'string', describe: 'envelope sender; without it, the null sender' })
+    .option('recipient', {
+      type: 'string',
+      requiresArg: true,
+      demandOption: true,
+      describe: 'envelope recipient',
+    })
+    .example(
+      '$0 explain --client 192.0.2.5 --sender alice@example.com --recipient bob@example.org',
+      'would it wait, and how long?',
+    );
+}
+
+/** Explains one attempt; changes nothing. */
+export async function run(argv: Arguments, outside: Process): Promise<undefined> {
+  const { values } = settingsFor(argv, outside);
+  const settings = settingsOf(values);
+  const attempt = attemptOf(argv, values, outside.now());
+  const key = keyed(attempt, settings);
+  const explanation = await withExistingStore(values, outside, async (store) => {
+    const lists = await loadLists(values, store, outside.stderr);
+    const memory = await store.recall(key.triplet, key.address);
+    return explain(attempt, lists.match(attempt, attempt.time), memory, settings);
+  });
+  const terminal = terminalFor(values, outside);
+  if (!values.json) {
+    await print(terminal, attempt, explanation);
+    return undefined;
+  }
+  const { decision, triplet, steps } = explanation;
+  await terminal.json({
+    verdict: decision.verdict,
+    reason: decision.reason,
+    triplet,
+    wait_seconds: decision.waitSeconds,
+    steps,
+  });
+  return undefined;
+}

@@ -1,0 +1,130 @@
+/**
+ * The only map from what happened to message and exit status:
+ * 0 done, 1 it could not be done, 2 wrong usage or configuration, 3 the answer is no, 70 a bug in greyctl.
+ */
+import { homedir } from 'node:os';
+import createYargs, { type Argv } from 'yargs';
+import { Failure } from '../greylist/failure.js';
+import { declareSettings, joinQuoted } from './arguments.js';
+import type { Arguments, Process } from './context.js';
+import { version } from './version.js';
+
+/** A command's module: its arguments, and what it does; the result is the exit status (0 unless it says otherwise). */
+export interface CommandModule {
+  readonly declare: (yargs: Argv) => Argv;
+  readonly run: (argv: Arguments, outside: Process) => Promise<number | undefined>;
+}
+
+interface Command {
+  readonly name: string;
+  readonly describe: string;
+  /** Loaded when the command is used: `greyctl --help` needs none of them. */
+  readonly load: () => Promise<CommandModule>;
+}
+
+const commands: readonly Command[] = [
+  {
+    name: 'serve',
+    describe: 'the policy server: greylist mail for Postfix',
+    load: () => import('./commands/serve.js'),
+  },
+  { name: 'stats', describe: 'what greylisting did', load: () => import('./commands/stats.js') },
+  {
+    name: 'whitelist',
+    describe: 'clients, recipients and senders that are never deferred',
+    load: () => import('./commands/whitelist.js'),
+  },
+  { name: 'db', describe: 'look into the database', load: () => import('./commands/db.js') },
+  {
+    name: 'explain',
+    describe: 'the decision for one attempt, step by step',
+    load: () => import('./commands/explain.js'),
+  },
+  {
+    name: 'config',
+    describe: 'print configuration for Postfix, for the unit, and the settings in force',
+    load: () => import('./commands/config.js'),
+  },
+];
+
+function parser(args: readonly string[], outside: Process, finish: (status: number) => void): Argv {
+  const yargs = createYargs([...args])
+    .scriptName('greyctl')
+    .locale('en')
+    .usage('$0 COMMAND [OPTION…]\n\nGreylisting for Postfix.')
+    .parserConfiguration({
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'boolean-negation': false,
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'greedy-arrays': false,
+    })
+    .exitProcess(false)
+    .showHelpOnFail(false)
+    .strict()
+    .demandCommand(1, 'a command is missing')
+    .help('help')
+    .alias('help', 'h')
+    .version(`greyctl ${version()}`)
+    .wrap(outside.stdout.isTTY ? Math.min(100, outside.stdout.columns) : 100)
+    .epilogue('Manual: man greyctl')
+    .fail((message, error) => {
+      // yargs passes null where there is no error, though its types promise one.
+      throw (error as Error | null) ?? new Failure(message, { kind: 'usage' });
+    });
+  for (const command of commands) {
+    yargs.command({
+      command: command.name,
+      describe: command.describe,
+      builder: async (inner) => declareSettings((await command.load()).declare(inner), ['general']),
+      handler: async (argv) => {
+        finish((await (await command.load()).run(argv, outside)) ?? 0);
+      },
+    });
+  }
+  return yargs;
+}
+
+function report(error: unknown, args: readonly string[], stderr: NodeJS.WritableStream): number {
+  if (!(error instanceof Failure)) {
+    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    stderr.write(`greyctl: this is a bug in greyctl, please report it: ${detail}\n`);
+    return 70;
+  }
+  const command = commands.find(({ name }) => args.includes(name))?.name;
+  const help = error.kind === 'usage' ? `greyctl ${command ? `${command} ` : ''}--help` : undefined;
+  const hint = error.hint ?? help;
+  stderr.write(`greyctl: ${error.message}\n${hint ? `Try: ${hint}\n` : ''}`);
+  return error.kind === 'usage' ? 2 : 1;
+}
+
+/** Runs the command line `args` and resolves to the exit status. */
+export async function main(args: readonly string[], outside: Process): Promise<number> {
+  const words = joinQuoted(args);
+  let status = 0;
+  try {
+    const yargs = parser(words, outside, (given) => {
+      status = given;
+    });
+    await yargs.parseAsync();
+    return status;
+  } catch (error) {
+    return report(error, words, outside.stderr);
+  }
+}
+
+/** The real process. A reader that went away (`| head`) is a quiet end. */
+export function runningProcess(): Process {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? 0 : 1);
+  });
+  return {
+    environment: process.env,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    userId: process.getuid?.() ?? -1,
+    home: homedir(),
+    now: () => Math.floor(Date.now() / 1000),
+  };
+}

@@ -1,0 +1,328 @@
+/**
+ * The one table of settings. The command line, the environment (GREYCTL_DELAY), the file (delay = 5m), `config show`, the help and
+ * the manual's completeness test all read it; its order is the order in which people see the settings.
+ */
+import { hostname } from 'node:os';
+import { parseNetwork, type Network } from '../greylist/address.js';
+import { defaultSettings, type ClientKey } from '../greylist/settings.js';
+import { parseEndpoint } from './endpoint.js';
+import {
+  BadValue,
+  readChoice,
+  readDuration,
+  readFlag,
+  readInteger,
+  readMode,
+  readText,
+  writeDuration,
+  type DurationUnit,
+} from './value.js';
+
+/** Which commands take a setting: all; those that decide; `serve` and what prints its settings. */
+export type OptionGroup = 'general' | 'decision' | 'server';
+
+export interface Option<T> {
+  readonly describe: string;
+  readonly group: OptionGroup;
+  /** Other names; one letter is a short option. */
+  readonly alias?: readonly string[];
+  /** What stands for the value in the help; undefined for a flag. */
+  readonly argument?: string;
+  /** The text that a bare `--name` stands for, where it may be bare. */
+  readonly bare?: string;
+  /** May be given several times. */
+  readonly repeatable?: boolean;
+  /** Makes no sense in a file or the environment. */
+  readonly commandLineOnly?: boolean;
+  readonly default: T;
+  /** Reads all texts given (one, where it is not repeatable); throws BadValue. */
+  read(texts: readonly [string, ...string[]]): T;
+  /** Texts that `read` gives the value back from. */
+  write(value: T): readonly string[];
+}
+
+type Details = Pick<Option<unknown>, 'describe' | 'group'> &
+  Partial<Pick<Option<unknown>, 'alias' | 'bare' | 'commandLineOnly'>>;
+
+function single<T>(
+  details: Details,
+  argument: string,
+  initial: T,
+  read: (text: string) => T,
+  write: (value: T) => string,
+): Option<T> {
+  return {
+    ...details,
+    argument,
+    default: initial,
+    read: (texts) => read(texts.at(-1) ?? ''),
+    write: (value) => [write(value)],
+  };
+}
+
+function duration(
+  details: Details,
+  argument: string,
+  bareUnit: DurationUnit,
+  initial: number,
+  zeroMeansDefault = false,
+): Option<number> {
+  const read = (text: string) => {
+    const seconds = readDuration(text, bareUnit);
+    return seconds === 0 && zeroMeansDefault ? initial : seconds;
+  };
+  return single(details, argument, initial, read, writeDuration);
+}
+
+function integer(details: Details, initial: number, least: number, most: number): Option<number> {
+  return single(details, 'N', initial, (text) => readInteger(text, least, most), String);
+}
+
+function flag(details: Details): Option<boolean> {
+  return {
+    ...details,
+    default: false,
+    read: (texts) => readFlag(texts.at(-1) ?? ''),
+    write: (value) => [value ? 'yes' : 'no'],
+  };
+}
+
+function text<T extends string | undefined>(
+  details: Details,
+  argument: string,
+  initial: T,
+): Option<string | T> {
+  const write = (value: string | T) => (value === undefined ? [] : [value]);
+  return { ...details, argument, default: initial, read: (texts) => readText(texts.at(-1) ?? ''), write };
+}
+
+function list(
+  details: Details,
+  argument: string,
+  read: (text: string) => string = readText,
+): Option<readonly string[]> {
+  return {
+    ...details,
+    argument,
+    repeatable: true,
+    default: [],
+    read: (texts) => texts.map(read),
+    write: (values) => values,
+  };
+}
+
+function readNetwork(given: string): Network {
+  const network = parseNetwork(given.trim());
+  if (!network) throw new BadValue(given, 'a network such as 192.0.2.0/24 or 2001:db8::/32');
+  return network;
+}
+
+function readPrefix(given: string, width: number, initial: number): number {
+  return readInteger(given, 0, width) || initial;
+}
+
+function readEndpoint(given: string): string {
+  if (!parseEndpoint(given))
+    throw new BadValue(given, '[HOST:]PORT, such as 60000, 127.0.0.1:60000 or [::1]:60000');
+  return given;
+}
+
+function readSocketPath(given: string): string {
+  // sockaddr_un holds 108 bytes with the closing NUL; longer paths are cut by the system without a word.
+  if (Buffer.byteLength(readText(given)) > 107) throw new BadValue(given, 'a path of at most 107 bytes');
+  return given;
+}
+
+const facilities = [
+  'mail',
+  'daemon',
+  'user',
+  'auth',
+  'authpriv',
+  'local0',
+  'local1',
+  'local2',
+  'local3',
+  'local4',
+  'local5',
+  'local6',
+  'local7',
+] as const;
+
+const general = { group: 'general' } as const;
+const decision = { group: 'decision' } as const;
+const server = { group: 'server' } as const;
+
+export const options = {
+  inet: list(
+    { ...server, alias: ['i'], describe: 'listen on TCP; HOST is 127.0.0.1 unless given' },
+    '[HOST:]PORT',
+    readEndpoint,
+  ),
+  unix: list({ ...server, alias: ['u'], describe: 'listen on a unix socket' }, 'PATH', readSocketPath),
+  socketmode: single({ ...server, describe: 'mode of the unix socket' }, 'MODE', 0o666, readMode, (mode) =>
+    mode.toString(8).padStart(4, '0'),
+  ),
+  allow: {
+    ...server,
+    describe: 'clients that may connect besides this host; needed to listen on other addresses than loopback',
+    argument: 'CIDR',
+    repeatable: true,
+    default: [] as readonly string[],
+    read: (texts) => texts.map((given) => (readNetwork(given), given.trim())),
+    write: (values) => values,
+  } satisfies Option<readonly string[]>,
+  'max-connections': integer(
+    { ...server, describe: 'connections at a time; further ones are closed at once' },
+    1000,
+    1,
+    100_000,
+  ),
+  'listen-queue-size': single(
+    { ...server, describe: 'connections that may wait to be accepted, at most 999' },
+    'N',
+    511,
+    (given) => Math.min(999, readInteger(given, 1, 1_000_000)),
+    String,
+  ),
+  daemonize: flag({
+    ...server,
+    alias: ['d'],
+    commandLineOnly: true,
+    describe: 'run in the background and log to syslog',
+  }),
+  pidfile: text({ ...server, describe: 'write the process id to this file' }, 'PATH', undefined),
+  user: text({ ...server, describe: 'run as this user once the sockets are open' }, 'USER', undefined),
+  group: text({ ...server, describe: 'run as this group; default: the group of --user' }, 'GROUP', undefined),
+  'syslog-facility': single(
+    { ...server, alias: ['syslogfacility', 'facility'], describe: 'syslog facility with --daemonize' },
+    'FACILITY',
+    'mail',
+    (given) => readChoice(given, facilities),
+    String,
+  ),
+  verbose: flag({ ...server, alias: ['v'], describe: 'log connections too' }),
+  quiet: flag({ ...server, alias: ['q'], describe: 'log no decisions, only what is wrong' }),
+  'dry-run': flag({
+    ...server,
+    alias: ['noaction', 'no-action', 'n'],
+    describe: 'decide, learn and log, but let everything pass',
+  }),
+  exim: flag({ ...server, describe: 'close the connection after one answer, as Exim wants it' }),
+  delay: duration(
+    { ...decision, describe: 'a retry passes after this time; a bare number is seconds' },
+    'TIME',
+    's',
+    defaultSettings.delaySeconds,
+  ),
+  'retry-window': duration(
+    { ...decision, describe: 'how long a first retry may take; a bare number is days' },
+    'TIME',
+    'd',
+    defaultSettings.retryWindowSeconds,
+    true,
+  ),
+  'max-age': duration(
+    { ...decision, describe: 'how long a passed triplet is remembered unused; a bare number is days' },
+    'TIME',
+    'd',
+    defaultSettings.maxAgeSeconds,
+    true,
+  ),
+  'auto-whitelist-clients': single(
+    { ...decision, bare: '5', describe: 'so many triplets that came back whitelist a client; 0: never' },
+    'N',
+    defaultSettings.awlClients,
+    (given) => readInteger(given, 0, 1_000_000),
+    String,
+  ),
+  'client-key': single<ClientKey>(
+    { ...decision, describe: 'what stands for the client: subnet, host or (verified) domain' },
+    'KEY',
+    defaultSettings.clientKey,
+    (given) => readChoice(given, ['subnet', 'host', 'domain']),
+    String,
+  ),
+  'lookup-by-subnet': flag({ ...decision, describe: 'the same as --client-key=subnet' }),
+  'lookup-by-host': flag({ ...decision, describe: 'the same as --client-key=host' }),
+  ipv4cidr: single(
+    { ...decision, describe: 'bits of an IPv4 client’s network' },
+    'N',
+    defaultSettings.ipv4Prefix,
+    (given) => readPrefix(given, 32, defaultSettings.ipv4Prefix),
+    String,
+  ),
+  ipv6cidr: single(
+    { ...decision, describe: 'bits of an IPv6 client’s network' },
+    'N',
+    defaultSettings.ipv6Prefix,
+    (given) => readPrefix(given, 128, defaultSettings.ipv6Prefix),
+    String,
+  ),
+  'whitelist-clients': list(
+    { ...decision, describe: 'file of clients that are never deferred, instead of the default files' },
+    'FILE',
+  ),
+  'whitelist-recipients': list(
+    {
+      ...decision,
+      describe: 'file of recipients whose mail is never deferred, instead of the default files',
+    },
+    'FILE',
+  ),
+  'whitelist-senders': list(
+    { ...decision, describe: 'file of senders whose mail is never deferred, instead of the default files' },
+    'FILE',
+  ),
+  'greylist-authenticated': flag({ ...server, describe: 'greylist clients that logged in (SASL), too' }),
+  privacy: flag({ ...decision, describe: 'keep keyed hashes instead of addresses' }),
+  'greylist-action': text(
+    { ...server, describe: 'answer that stands before the text: an action or a code such as 451' },
+    'ACTION',
+    'DEFER_IF_PERMIT',
+  ),
+  'greylist-text': text(
+    { ...server, describe: 'what a deferred client is told; %s seconds left, %r domain of the recipient' },
+    'TEXT',
+    'Greylisted for %s seconds',
+  ),
+  'x-greylist-header': text(
+    { ...server, describe: 'header of mail that had to wait; %t seconds, %v version, %h host, %d date' },
+    'TEXT',
+    'X-Greylist: delayed %t seconds by greyctl-%v at %h; %d',
+  ),
+  hostname: text({ ...server, describe: 'host name for %h' }, 'NAME', hostname()),
+  db: text({ ...general, describe: 'database: the path of a SQLite file' }, 'LOCATION', undefined),
+  dbdir: text(
+    { ...general, describe: 'folder of the database: the same as --db=DIR/greyctl.db' },
+    'DIR',
+    undefined,
+  ),
+  config: text(
+    { ...general, describe: 'configuration file; default /etc/greyctl/greyctl.conf where it exists' },
+    'FILE',
+    undefined,
+  ),
+  json: flag({ ...general, commandLineOnly: true, describe: 'print JSON' }),
+  color: single(
+    { ...general, describe: 'colour: auto, always or never' },
+    'WHEN',
+    'auto',
+    (given) => readChoice(given, ['auto', 'always', 'never']),
+    String,
+  ),
+} as const;
+
+export type OptionName = keyof typeof options;
+
+/** All names, in the order of the table. */
+// Object.keys forgets the type of the keys.
+export const optionNames = Object.keys(options) as OptionName[];
+
+/** The value of every setting. */
+export type Values = { readonly [N in OptionName]: (typeof options)[N]['default'] };
+
+/** The environment variable of a setting: GREYCTL_MAX_AGE for max-age. */
+export function environmentName(name: string): string {
+  return `GREYCTL_${name.toUpperCase().replaceAll('-', '_')}`;
+}

@@ -1,0 +1,10 @@
+import { getDomain } from 'tldts';
+
+/**
+ * The registrable domain of a host name by the Public Suffix List (`mail-wr1-f52.google.com` → `google.com`), or undefined for a name
+ * that has none. Suffixes that companies registered for their customers (amazonaws.com, …) count, so that
+ * strangers who share a cloud are not taken for one sender.
+ */
+export function registrableDomain(name: string): string | undefined {
+  return getDomain(name, { allowPrivateDomains: true, detectIp: false }) ?? undefined;
+}

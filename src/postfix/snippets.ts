@@ -1,0 +1,65 @@
+/** Text for Postfix's configuration files and for the file that the unit reads its options from. */
+
+/**
+ * `plain`: while greyctl does not answer, mail waits (Postfix answers 451 4.3.5). `fail-open`: it flows; needs Postfix 3.0.
+ */
+export type PolicyForm = 'plain' | 'fail-open';
+
+/** How main.cf names the policy service, in one form. `name` is `inet:HOST:PORT` or `unix:PATH`. */
+export function policyCheck(name: string, form: PolicyForm): string {
+  return form === 'plain'
+    ? `check_policy_service ${name}`
+    : `check_policy_service { ${name}, timeout=10s, default_action=DUNNO }`;
+}
+
+/**
+ * smtpd_recipient_restrictions with the policy check at the end: mail of the own networks, of users that logged in and to foreign
+ * domains is decided before greylisting is asked.
+ */
+export function recipientRestrictions(name: string, form: PolicyForm): string {
+  const lines = [
+    'permit_mynetworks',
+    'permit_sasl_authenticated',
+    'reject_unauth_destination',
+    policyCheck(name, form),
+  ];
+  return `smtpd_recipient_restrictions =\n${lines.map((line) => `    ${line}`).join(',\n')}\n`;
+}
+
+/** main.cf with the restrictions in one form; or the plain one, and the other as a comment. */
+export function mainCf(name: string, form?: PolicyForm): string {
+  if (form) return recipientRestrictions(name, form);
+  const commented = recipientRestrictions(name, 'fail-open').replace(/^/gm, '# ').trimEnd();
+  return [
+    '# /etc/postfix/main.cf: greylisting comes last. If you have other restrictions, keep them before it.',
+    recipientRestrictions(name, 'plain'),
+    '# The same for Postfix 3.0 and later, so that mail flows while greyctl does not answer:',
+    commented,
+    '',
+    '# Then: postfix check && postfix reload',
+    '',
+  ].join('\n');
+}
+
+/** An argument as shells and systemd take it apart again: the value in quotes where it needs them. */
+function quoteArgument(argument: string): string {
+  if (/^[\w@%+=:,./[\]-]+$/.test(argument)) return argument;
+  const value = argument.indexOf('=') + 1;
+  const quote = argument.includes("'") ? '"' : "'";
+  return `${argument.slice(0, value)}${quote}${argument.slice(value)}${quote}`;
+}
+
+/** An options file with exactly these arguments: `GREYCTL_OPTS="--inet=127.0.0.1:60000 --delay=60"`. */
+export function optionsFile(args: readonly string[]): string {
+  const words = args
+    .map(quoteArgument)
+    .join(' ')
+    .replace(/["\\`$]/g, '\\$&');
+  return [
+    '# /etc/default/greyctl: options of the policy server, for a unit with',
+    '#   EnvironmentFile=/etc/default/greyctl',
+    '#   ExecStart=/usr/bin/greyctl serve $GREYCTL_OPTS',
+    `GREYCTL_OPTS="${words}"`,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,81 @@
+import { reasonOf } from '../greylist/failure.js';
+import type { Store } from '../greylist/store.js';
+import type { ListFiles } from '../whitelist/files.js';
+import { compile, type Match, type Subject, type Whitelist } from '../whitelist/matcher.js';
+import { parseListed, type Entry } from '../whitelist/syntax.js';
+import type { Log, Throttle } from './log.js';
+
+/** How often files and store are looked at; a change is in force at most twice this later. */
+export const pollMs = 1000;
+
+/** The whitelists in force: files and stored entries, followed as they change. */
+export interface Lists {
+  match(subject: Subject, now: number): Match | undefined;
+  /** Reads all files anew, changed or not. */
+  reload(): Promise<void>;
+  /** Stops following. */
+  close(): void;
+}
+
+/**
+ * Loads the whitelists and follows them. A file that cannot be read, or a store that does not answer, leaves the last good list in
+ * force; `log` and `warn` say so.
+ */
+export async function followLists(
+  files: ListFiles,
+  store: Pick<Store, 'listed' | 'listedRevision'>,
+  log: Log,
+  warn: Throttle,
+): Promise<Lists> {
+  let fromFiles: Whitelist = compile([]);
+  let stored: Whitelist = compile([]);
+  let revision: number | undefined;
+
+  function apply(result: Awaited<ReturnType<ListFiles['load']>>): void {
+    for (const warning of result.warnings) log('warning', warning);
+    if (result.changed) fromFiles = compile(result.entries);
+  }
+
+  async function readStored(): Promise<void> {
+    try {
+      const current = await store.listedRevision();
+      if (current === revision) return;
+      const entries: Entry[] = [];
+      for (const listed of await store.listed()) {
+        const entry = parseListed(listed);
+        if ('problem' in entry)
+          log('warning', `whitelist entry ${listed.id} in the database: ${entry.problem}`);
+        else entries.push(entry);
+      }
+      stored = compile(entries);
+      revision = current;
+    } catch (error) {
+      warn('stored whitelist', `the whitelist in the database is not followed: ${reasonOf(error)}`);
+    }
+  }
+
+  apply(await files.load());
+  await readStored();
+  let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
+  async function poll(): Promise<void> {
+    apply(await files.refresh());
+    await readStored();
+    follow();
+  }
+  function follow(): void {
+    if (!isClosed) timer = setTimeout(() => void poll(), pollMs).unref();
+  }
+  follow();
+
+  return {
+    match: (subject, now) => fromFiles.match(subject, now) ?? stored.match(subject, now),
+    reload: async () => {
+      apply(await files.reload());
+    },
+    close: () => {
+      isClosed = true;
+      clearTimeout(timer);
+    },
+  };
+}

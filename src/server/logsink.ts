@@ -1,0 +1,106 @@
+/**
+ * Where log lines go. Writing never waits: a reader that does not read (a full pipe) costs lines, not answers, and when it reads
+ * again it is told how many were lost.
+ */
+import { spawn } from 'node:child_process';
+import { write } from 'node:fs';
+import { severities, type Log, type Severity } from './log.js';
+
+/** Text that may wait for a reader. */
+const maxWaitingBytes = 1024 * 1024;
+
+export interface LogSink {
+  readonly log: Log;
+  /** Resolves when all is written, or after `graceMs`. */
+  flush(graceMs: number): Promise<void>;
+}
+
+/** Takes text and calls back when it is written or lost. */
+type Write = (text: string, written: () => void) => void;
+
+function createSink(writeText: Write, format: (severity: Severity, line: string) => string): LogSink {
+  let waiting = '';
+  let lost = 0;
+  let isWriting = false;
+  const idle: (() => void)[] = [];
+
+  function next(): void {
+    if (waiting === '') {
+      isWriting = false;
+      for (const resolve of idle.splice(0)) resolve();
+      return;
+    }
+    isWriting = true;
+    const text = waiting;
+    waiting = lost > 0 ? format('warning', `${lost} log lines were lost: nobody read them`) : '';
+    lost = 0;
+    writeText(text, next);
+  }
+
+  return {
+    log: (severity, line) => {
+      if (waiting.length > maxWaitingBytes) {
+        lost += 1;
+        return;
+      }
+      waiting += format(severity, line);
+      if (!isWriting) next();
+    },
+    flush: (graceMs) =>
+      new Promise((resolve) => {
+        if (!isWriting) {
+          resolve();
+          return;
+        }
+        idle.push(resolve);
+        setTimeout(resolve, graceMs).unref();
+      }),
+  };
+}
+
+/**
+ * Lines to a file descriptor; with `<N>` in front where `withPriority` is set, as systemd's journal reads it (sd-daemon(3)).
+ * The write runs in the thread pool, because Node writes to a pipe while everything else waits.
+ */
+export function descriptorSink(fd: number, withPriority: boolean): LogSink {
+  const writeAll = (text: Buffer, written: () => void): void => {
+    write(fd, text, (error, count) => {
+      if (error || count >= text.length) written();
+      else writeAll(text.subarray(count), written);
+    });
+  };
+  return createSink(
+    (text, written) => {
+      writeAll(Buffer.from(text), written);
+    },
+    (severity, line) => `${withPriority ? `<${severities[severity]}>` : ''}${line}\n`,
+  );
+}
+
+/**
+ * Lines to syslog through logger(1), as Node has no datagram sockets to /dev/log. A logger that ends is started anew with the next
+ * line.
+ */
+export function syslogSink(facility: string, pid: number): LogSink {
+  let child: ReturnType<typeof start> | undefined;
+  function start() {
+    const args = ['--prio-prefix', '--tag', 'greyctl', `--id=${pid}`, '--priority', `${facility}.info`];
+    const started = spawn('logger', args, { stdio: ['pipe', 'ignore', 'ignore'] });
+    const forget = () => {
+      if (child === started) child = undefined;
+    };
+    started.on('error', forget);
+    started.on('exit', forget);
+    started.stdin.on('error', forget);
+    return started;
+  }
+  return createSink(
+    (text, written) => {
+      child ??= start();
+      child.stdin.write(text, () => {
+        written();
+      });
+    },
+    (severity, line) => `<${severities[severity]}>${line}\n`,
+  );
+}

@@ -1,0 +1,45 @@
+import { reasonOf } from '../greylist/failure.js';
+import type { Rules } from '../greylist/settings.js';
+import type { Store } from '../greylist/store.js';
+import type { Log, Throttle } from './log.js';
+
+const stepMs = 1000;
+/** Small enough that a batch of attempts waits for it a few milliseconds at most. */
+const stepEntries = 500;
+/** After all entries were looked at: how long until the next round. */
+const pauseMs = 3_600_000;
+
+/**
+ * Removes forgotten entries in the background, a few a second. Only room is gained: the decision never believes an entry that has
+ * expired. Returns a function that stops it. `now` gives epoch seconds.
+ */
+export function startPurger(
+  store: Pick<Store, 'purge'>,
+  rules: Rules,
+  now: () => number,
+  log: Log,
+  warn: Throttle,
+): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  let removed = 0;
+  async function step(): Promise<void> {
+    let wait = stepMs;
+    try {
+      const purged = await store.purge(now(), rules, stepEntries);
+      removed += purged.removed;
+      if (purged.done) {
+        if (removed > 0) log('notice', `cleaned the database: ${removed} expired entries removed`);
+        removed = 0;
+        wait = pauseMs;
+      }
+    } catch (error) {
+      warn('purge', `cannot clean the database: ${reasonOf(error)}`);
+    }
+    if (timer) timer = setTimeout(() => void step(), wait).unref();
+  }
+  timer = setTimeout(() => void step(), stepMs).unref();
+  return () => {
+    clearTimeout(timer);
+    timer = undefined;
+  };
+}

@@ -1,0 +1,95 @@
+import type { Server, Socket } from 'node:net';
+import type { PolicyRequest } from '../policy/parser.js';
+import { serveConnection, type Connection } from './connection.js';
+import { listen, type Listen } from './listen.js';
+import type { Log, Throttle } from './log.js';
+
+export interface ServerOptions {
+  readonly places: readonly Listen[];
+  readonly backlog: number;
+  readonly maxConnections: number;
+  readonly admits: (remoteAddress: string | undefined) => boolean;
+  readonly answer: (request: PolicyRequest) => Promise<string>;
+  readonly closeAfterAnswer: boolean;
+  /** Log connects and disconnects. */
+  readonly isVerbose: boolean;
+}
+
+export interface PolicyServer {
+  /** Where it listens, as Postfix writes it: `inet:127.0.0.1:60000`. */
+  readonly names: readonly string[];
+  /** Accepts no more, answers what was asked, closes; after `graceMs` closes what is still open. */
+  stop(graceMs: number): Promise<void>;
+}
+
+function peerName(socket: Socket): string {
+  return socket.remoteAddress === undefined
+    ? 'a local client'
+    : `${socket.remoteAddress}:${socket.remotePort ?? 0}`;
+}
+
+/** Listens on all places and serves who connects. Rejects with a Failure when one of the places cannot be had, and then holds none. */
+export async function startServer(options: ServerOptions, log: Log, warn: Throttle): Promise<PolicyServer> {
+  const open = new Map<Socket, Connection>();
+
+  function accept(socket: Socket): void {
+    const peer = peerName(socket);
+    if (!options.admits(socket.remoteAddress)) {
+      socket.destroy();
+      warn('refused', `refused a connection from ${peer}: not in --allow`);
+      return;
+    }
+    if (open.size >= options.maxConnections) {
+      socket.destroy();
+      warn(
+        'connections',
+        `refused a connection from ${peer}: ${options.maxConnections} are open already (--max-connections)`,
+      );
+      return;
+    }
+    if (options.isVerbose) log('info', `connect from ${peer}`);
+    const connection = serveConnection(socket, {
+      answer: options.answer,
+      closeAfterAnswer: options.closeAfterAnswer,
+      onBroken: (why) => {
+        warn('broken', `closed the connection from ${peer}: ${why}`);
+      },
+    });
+    open.set(socket, connection);
+    socket.once('close', () => {
+      open.delete(socket);
+      if (options.isVerbose) log('info', `disconnect from ${peer}`);
+    });
+  }
+
+  const servers: Server[] = [];
+  const names: string[] = [];
+  try {
+    for (const place of options.places) {
+      const { server, name } = await listen(place, options.backlog);
+      server.on('connection', accept);
+      // E.g. no file descriptors left: those that are connected are served on.
+      server.on('error', (error) => {
+        warn('accept', `cannot accept a connection: ${error.message}`);
+      });
+      servers.push(server);
+      names.push(name);
+    }
+  } catch (error) {
+    for (const server of servers) server.close();
+    throw error;
+  }
+
+  return {
+    names,
+    stop: async (graceMs) => {
+      const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+      for (const connection of open.values()) connection.finish();
+      const timer = setTimeout(() => {
+        for (const socket of open.keys()) socket.destroy();
+      }, graceMs);
+      await Promise.all(closed);
+      clearTimeout(timer);
+    },
+  };
+}
