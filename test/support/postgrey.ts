@@ -91,17 +91,19 @@ export async function postgrey(args: readonly string[] = [], lists: Lists = {}):
   const { child, port } = await launch([...place, ...args]).catch(() => launch([...place, ...args]));
   let current = child;
   let earlier = '';
+  // SIGTERM is sometimes lost on it; what it answered is in its transaction log, from which it recovers when it starts.
+  const end = () => current.kill();
   return {
     endpoint: `inet:127.0.0.1:${port}`,
     port,
     log: () => earlier + current.stdout() + current.stderr(),
     async restart(changed) {
-      await current.stop();
+      await end();
       earlier += current.stdout() + current.stderr();
       current = await launchOn(port, [...place, ...changed]);
     },
     async stop() {
-      await current.stop();
+      await end();
       rmSync(folder, { recursive: true, force: true });
     },
   };
