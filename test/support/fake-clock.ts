@@ -10,10 +10,10 @@ export interface FakeClock {
   /** What a program has to be started with. */
   readonly env: Readonly<Record<string, string>>;
   /** Epoch seconds. */
-  now(): number;
-  set(epochSeconds: number): void;
-  advance(seconds: number): void;
-  remove(): void;
+  readonly now: () => number;
+  readonly set: (epochSeconds: number) => void;
+  readonly advance: (seconds: number) => void;
+  readonly remove: () => void;
 }
 
 function library(): string {

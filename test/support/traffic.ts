@@ -210,7 +210,7 @@ export function traffic(dice: Dice, plan: Plan): Step[] {
   );
   if (!first) throw new Error('no story to tell');
   const end = plan.start + plan.days * day;
-  const steps: (Step & { readonly order: number })[] = [];
+  const steps: { readonly order: number; readonly step: Step }[] = [];
   let instances = 0;
   const instance = () => `${(instances += 1).toString(16)}.5f5e1000.0`;
   while (steps.length < plan.requests) {
@@ -218,8 +218,8 @@ export function traffic(dice: Dice, plan: Plan): Step[] {
     const begin = plan.start + dice.pick(plan.days * day);
     const told = { dice, plan, begin, delay: plan.delaySeconds(begin), instance };
     const moments = story(told).filter(({ order }) => order < end);
-    steps.push(...moments.map((moment) => ({ ...moment, story: story.name })));
+    steps.push(...moments.map(({ order, ...moment }) => ({ order, step: { ...moment, story: story.name } })));
   }
   // The sort is stable: the recipients of one message stay together.
-  return steps.sort((a, b) => a.order - b.order);
+  return steps.sort((a, b) => a.order - b.order).map(({ step }) => step);
 }

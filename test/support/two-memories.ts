@@ -74,7 +74,7 @@ function greylister() {
       const { decision, memory } = decide(attempt, known);
       if (memory.entry) entries.set(key, memory.entry);
       if (memory.client) clients.set(attempt.address, memory.client);
-      return { key, address: attempt.address, known, action: action(step, decision) };
+      return { key, address: attempt.address, known, memory, decision, action: action(step, decision) };
     },
   };
 }
@@ -119,6 +119,29 @@ export function twoMemories(listed: Listed = listedByHand) {
     (known.entry?.passedAt !== undefined && time - known.entry.lastSeen > maxAgeSeconds) ||
     (known.client !== undefined && time - known.client.lastCounted > maxAgeSeconds);
 
+  /** What a difference is for: what is too old has to be forgotten, what has passed has to stay passed. */
+  const checkPurpose = (
+    step: Step,
+    settings: Settings,
+    unpassed: boolean,
+    one: ReturnType<typeof plain.answer>,
+  ) => {
+    const { known, memory, decision } = one;
+    const oldEntry = known.entry !== undefined && step.time - known.entry.lastSeen > settings.maxAgeSeconds;
+    const oldClient =
+      known.client !== undefined && step.time - known.client.lastCounted > settings.maxAgeSeconds;
+    if (oldEntry && memory.entry !== known.entry && memory.entry?.firstSeen !== step.time) {
+      throw new Error('an entry older than max age was believed');
+    }
+    const counted = memory.client !== known.client && memory.client?.count !== 1;
+    if (oldClient && (decision.reason === 'client AWL' || counted)) {
+      throw new Error('a client older than max age was believed');
+    }
+    if (unpassed && !oldEntry && known.entry?.passedAt !== undefined && decision.verdict !== 'pass') {
+      throw new Error('a passed entry was greylisted');
+    }
+  };
+
   const isTogether = (name: string) =>
     isDeepStrictEqual(essence(plain.entries.get(name)), essence(quirky.entries.get(name))) &&
     isDeepStrictEqual(plain.clients.get(name), quirky.clients.get(name));
@@ -144,6 +167,7 @@ export function twoMemories(listed: Listed = listedByHand) {
       const one = byGreyctl ? undefined : plain.answer(step, address, settings);
       const other = byPostgrey ? undefined : quirky.answer(step, seen, quirks);
 
+      if (one) checkPurpose(step, settings, unpassed, one);
       const touched = [one, other].flatMap((side) => (side ? [side.key, side.address] : []));
       const cause =
         (byGreyctl !== byPostgrey ? listedDifferently(step) : undefined) ??
