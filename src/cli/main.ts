@@ -6,14 +6,9 @@ import { homedir } from 'node:os';
 import createYargs, { type Argv } from 'yargs';
 import { Failure } from '../greylist/failure.js';
 import { declareSettings, joinQuoted } from './arguments.js';
+import type { CommandModule, Run } from './command.js';
 import type { Arguments, Process } from './context.js';
 import { version } from './version.js';
-
-/** A command's module: its arguments, and what it does; the result is the exit status (0 unless it says otherwise). */
-export interface CommandModule {
-  readonly declare: (yargs: Argv) => Argv;
-  readonly run: (argv: Arguments, outside: Process) => Promise<number | undefined>;
-}
 
 interface Command {
   readonly name: string;
@@ -47,7 +42,27 @@ const commands: readonly Command[] = [
   },
 ];
 
-function parser(args: readonly string[], outside: Process, finish: (status: number) => void): Argv {
+type Perform = (run: Run | undefined, argv: Arguments) => Promise<void>;
+
+function declareCommand(yargs: Argv, module: CommandModule, name: string, perform: Perform): Argv {
+  const { subcommands } = module;
+  if (!subcommands) return module.declare(yargs);
+  for (const { command, describe, declare, run } of subcommands) {
+    yargs.command({
+      command,
+      describe,
+      builder: declare,
+      handler: (argv) => perform(run, argv),
+    });
+  }
+  const names = subcommands.map(({ command }) => command.split(' ')[0] ?? '');
+  return module
+    .declare(yargs)
+    .usage(`$0 ${name} ${names.join('|')} [OPTION…]`)
+    .demandCommand(1, `say what to do: greyctl ${name} ${names.join('|')}`);
+}
+
+function parser(args: readonly string[], outside: Process, perform: Perform): Argv {
   const yargs = createYargs([...args])
     .scriptName('greyctl')
     .locale('en')
@@ -70,33 +85,42 @@ function parser(args: readonly string[], outside: Process, finish: (status: numb
     .wrap(outside.stdout.isTTY ? Math.min(100, outside.stdout.columns) : 100)
     .epilogue('Manual: man greyctl')
     .fail((message, error) => {
-      // yargs passes null where there is no error, though its types promise one.
+      // yargs passes null for the one that is missing, though its types promise both.
       throw (error as Error | null) ?? new Failure(message, { kind: 'usage' });
     });
-  for (const command of commands) {
+  declareSettings(yargs, ['general']);
+  for (const { name, describe, load } of commands) {
     yargs.command({
-      command: command.name,
-      describe: command.describe,
-      builder: async (inner) => declareSettings((await command.load()).declare(inner), ['general']),
+      command: name,
+      describe,
+      builder: async (inner) => declareCommand(inner, await load(), name, perform),
       handler: async (argv) => {
-        finish((await (await command.load()).run(argv, outside)) ?? 0);
+        await perform((await load()).run, argv);
       },
     });
   }
   return yargs;
 }
 
+/** What was thrown, where it is the operator's to mend; yargs has errors of its own kind. */
+function asFailure(error: unknown): Failure | undefined {
+  if (error instanceof Failure) return error;
+  if (!(error instanceof Error && error.name === 'YError')) return undefined;
+  return new Failure(error.message, { kind: 'usage', cause: error });
+}
+
 function report(error: unknown, args: readonly string[], stderr: NodeJS.WritableStream): number {
-  if (!(error instanceof Failure)) {
+  const failure = asFailure(error);
+  if (!failure) {
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
     stderr.write(`greyctl: this is a bug in greyctl, please report it: ${detail}\n`);
     return 70;
   }
   const command = commands.find(({ name }) => args.includes(name))?.name;
-  const help = error.kind === 'usage' ? `greyctl ${command ? `${command} ` : ''}--help` : undefined;
-  const hint = error.hint ?? help;
-  stderr.write(`greyctl: ${error.message}\n${hint ? `Try: ${hint}\n` : ''}`);
-  return error.kind === 'usage' ? 2 : 1;
+  const help = failure.kind === 'usage' ? `greyctl ${command ? `${command} ` : ''}--help` : undefined;
+  const hint = failure.hint ?? help;
+  stderr.write(`greyctl: ${failure.message}\n${hint ? `Try: ${hint}\n` : ''}`);
+  return failure.kind === 'usage' ? 2 : 1;
 }
 
 /** Runs the command line `args` and resolves to the exit status. */
@@ -104,8 +128,8 @@ export async function main(args: readonly string[], outside: Process): Promise<n
   const words = joinQuoted(args);
   let status = 0;
   try {
-    const yargs = parser(words, outside, (given) => {
-      status = given;
+    const yargs = parser(words, outside, async (run, argv) => {
+      status = (await run?.(argv, outside)) ?? 0;
     });
     await yargs.parseAsync();
     return status;

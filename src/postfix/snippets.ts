@@ -29,7 +29,7 @@ export function recipientRestrictions(name: string, form: PolicyForm): string {
 /** main.cf with the restrictions in one form; or the plain one, and the other as a comment. */
 export function mainCf(name: string, form?: PolicyForm): string {
   if (form) return recipientRestrictions(name, form);
-  const commented = recipientRestrictions(name, 'fail-open').replace(/^/gm, '# ').trimEnd();
+  const commented = recipientRestrictions(name, 'fail-open').trimEnd().replace(/^/gm, '# ');
   return [
     '# /etc/postfix/main.cf: greylisting comes last. If you have other restrictions, keep them before it.',
     recipientRestrictions(name, 'plain'),

@@ -4,6 +4,7 @@ import { optionNames, options, type Option, type OptionName, type Values } from 
 import { originText, type Origin } from '../../config/resolve.js';
 import { mainCf, optionsFile, type PolicyForm } from '../../postfix/snippets.js';
 import { declareSettings, givenSettings } from '../arguments.js';
+import type { Subcommand } from '../command.js';
 import {
   databaseLocation,
   refuseProblems,
@@ -14,7 +15,7 @@ import {
   type Process,
 } from '../context.js';
 
-const groups = ['server', 'decision', 'general'] as const;
+const groups = ['server', 'decision'] as const;
 
 /** The places of the settings, as Postfix names them; a wildcard address is reached over loopback. */
 export function serviceNames(values: Values): string[] {
@@ -52,6 +53,10 @@ async function optionsCommand(argv: Arguments, outside: Process): Promise<undefi
 
 function shown(name: OptionName, values: Values, outside: Process): readonly string[] {
   if (name === 'db') return [databaseLocation(values, outside)];
+  if (name === 'inet')
+    return serviceNames(values)
+      .filter((service) => service.startsWith('inet:'))
+      .map((service) => service.slice('inet:'.length));
   return (options[name] as Option<unknown>).write(values[name]);
 }
 
@@ -80,31 +85,36 @@ async function show(argv: Arguments, outside: Process): Promise<undefined> {
   return undefined;
 }
 
+const withSettings = (yargs: Argv) => declareSettings(yargs, groups);
+
 /** `greyctl config`: text for other programs' files, and the settings in force. */
 export function declare(yargs: Argv): Argv {
   return yargs
-    .usage('$0 config postfix|options|show [OPTION…]')
-    .command('postfix', 'main.cf lines for a server with these options', (inner) =>
-      declareSettings(inner, groups).option('form', {
-        choices: ['plain', 'fail-open'],
-        describe: 'only this form: mail waits, or flows, while greyctl does not answer',
-      }),
-    )
-    .command('options', 'a file with exactly these options for the unit', (inner) =>
-      declareSettings(inner, groups),
-    )
-    .command('show', 'every setting in force and where it came from', (inner) =>
-      declareSettings(inner, groups),
-    )
-    .demandCommand(1, 'say what to print: postfix, options or show')
     .example('$0 config postfix --inet 127.0.0.1:60000', 'lines for main.cf')
     .example('$0 config options --delay=60 --max-age=10', 'a file for /etc/default/greyctl');
 }
 
-/** Runs the subcommand. */
-export function run(argv: Arguments, outside: Process): Promise<number | undefined> {
-  const [, subcommand] = argv['_'] as string[];
-  if (subcommand === 'postfix') return postfix(argv, outside);
-  if (subcommand === 'options') return optionsCommand(argv, outside);
-  return show(argv, outside);
-}
+export const subcommands: readonly Subcommand[] = [
+  {
+    command: 'postfix',
+    describe: 'main.cf lines for a server with these options',
+    declare: (yargs) =>
+      withSettings(yargs).option('form', {
+        choices: ['plain', 'fail-open'],
+        describe: 'only this form: mail waits, or flows, while greyctl does not answer',
+      }),
+    run: postfix,
+  },
+  {
+    command: 'options',
+    describe: 'a file with exactly these options for the unit',
+    declare: withSettings,
+    run: optionsCommand,
+  },
+  {
+    command: 'show',
+    describe: 'every setting in force and where it came from',
+    declare: withSettings,
+    run: show,
+  },
+];

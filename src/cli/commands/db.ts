@@ -7,6 +7,7 @@ import type { Settings } from '../../greylist/settings.js';
 import { allEntries, type EntryFilter, type StoredEntry } from '../../greylist/store.js';
 import { count, duration, localTime, size, timestamp } from '../../output/format.js';
 import { declareSettings, textOf } from '../arguments.js';
+import type { Subcommand } from '../command.js';
 import {
   databaseLocation,
   settingsFor,
@@ -15,7 +16,7 @@ import {
   type Arguments,
   type Process,
 } from '../context.js';
-import { attemptOf } from './explain.js';
+import { attemptOf, declareAttempt } from '../attempt.js';
 
 const answerIsNo = 3;
 /** Rows that are laid out as one table; a longer list is several tables under one another. */
@@ -199,31 +200,21 @@ async function describeEntry(
 
 /** `greyctl db`: look into the database, also while the server runs. */
 export function declare(yargs: Argv): Argv {
-  const triplet = (inner: Argv) =>
-    declareSettings(inner, ['decision'])
-      .option('client', {
-        type: 'string',
-        requiresArg: true,
-        demandOption: true,
-        describe: 'IP address of the client',
-      })
-      .option('client-name', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'its verified name (for --client-key=domain)',
-      })
-      .option('sender', { type: 'string', describe: 'envelope sender; without it, the null sender' })
-      .option('recipient', {
-        type: 'string',
-        requiresArg: true,
-        demandOption: true,
-        describe: 'envelope recipient',
-      });
   return yargs
-    .usage('$0 db info|list|show [OPTION…]')
-    .command('info', 'how much there is, and since when', (inner) => inner)
-    .command('list', 'the triplets', (inner) =>
-      declareSettings(inner, ['decision'])
+    .example('$0 db list --state waiting --recipient bob@example.org', 'who waits to write to Bob')
+    .example(
+      '$0 db show --client 192.0.2.5 --sender alice@example.com --recipient bob@example.org',
+      'one triplet',
+    );
+}
+
+export const subcommands: readonly Subcommand[] = [
+  { command: 'info', describe: 'how much there is, and since when', declare: (yargs) => yargs, run: info },
+  {
+    command: 'list',
+    describe: 'the triplets',
+    declare: (yargs) =>
+      declareSettings(yargs, ['decision'])
         .option('client', {
           type: 'string',
           requiresArg: true,
@@ -233,20 +224,7 @@ export function declare(yargs: Argv): Argv {
         .option('recipient', { type: 'string', requiresArg: true, describe: 'only this recipient' })
         .option('state', { choices: ['waiting', 'passed', 'expired'], describe: 'only these' })
         .option('limit', { type: 'string', requiresArg: true, describe: 'at most so many [N]' }),
-    )
-    .command('show', 'what is remembered of one attempt', triplet)
-    .demandCommand(1, 'say what to do: info, list or show')
-    .example('$0 db list --state waiting --recipient bob@example.org', 'who waits to write to Bob')
-    .example(
-      '$0 db show --client 192.0.2.5 --sender alice@example.com --recipient bob@example.org',
-      'one triplet',
-    );
-}
-
-/** Runs the subcommand. */
-export function run(argv: Arguments, outside: Process): Promise<number | undefined> {
-  const [, subcommand] = argv['_'] as string[];
-  if (subcommand === 'list') return list(argv, outside);
-  if (subcommand === 'show') return show(argv, outside);
-  return info(argv, outside);
-}
+    run: list,
+  },
+  { command: 'show', describe: 'what is remembered of one attempt', declare: declareAttempt, run: show },
+];

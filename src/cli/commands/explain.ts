@@ -1,18 +1,14 @@
 import type { Argv } from 'yargs';
 import { settingsOf } from '../../config/resolve.js';
-import type { Values } from '../../config/options.js';
-import { parseAddress } from '../../greylist/address.js';
 import type { Attempt } from '../../greylist/attempt.js';
 import { decide, isAlive, isClientAlive, keyed, type Decision, type Memory } from '../../greylist/decide.js';
-import { Failure } from '../../greylist/failure.js';
-import { excerpt, printable } from '../../greylist/printable.js';
+import { printable } from '../../greylist/printable.js';
 import type { Settings } from '../../greylist/settings.js';
 import { tripletOf, type Triplet } from '../../greylist/triplet.js';
-import { registrableDomain } from '../../names/domain.js';
 import { duration, localTime } from '../../output/format.js';
 import type { Terminal } from '../../output/terminal.js';
 import type { Match } from '../../whitelist/matcher.js';
-import { declareSettings, textOf } from '../arguments.js';
+import { attemptOf, declareAttempt } from '../attempt.js';
 import { settingsFor, terminalFor, withExistingStore, type Arguments, type Process } from '../context.js';
 import { entryPlace, loadLists } from '../lists.js';
 
@@ -27,22 +23,6 @@ interface Explanation {
   readonly decision: Decision;
   readonly triplet: Triplet;
   readonly steps: readonly Step[];
-}
-
-/** An attempt out of the options of the command line. */
-export function attemptOf(argv: Arguments, values: Values, now: number): Attempt {
-  const text = textOf(argv, 'client') ?? '';
-  const client = parseAddress(text);
-  if (!client) throw new Failure(`--client: "${excerpt(text)}" is not an IP address`, { kind: 'usage' });
-  const clientName = textOf(argv, 'client-name') ?? 'unknown';
-  return {
-    time: now,
-    client,
-    clientName,
-    clientDomain: values['client-key'] === 'domain' ? registrableDomain(clientName) : undefined,
-    sender: textOf(argv, 'sender') ?? '',
-    recipient: textOf(argv, 'recipient') ?? '',
-  };
 }
 
 function whitelistSteps(match: Match | undefined): Step[] {
@@ -124,28 +104,8 @@ async function print(
 
 /** `greyctl explain`: what would be decided now, and why. */
 export function declare(yargs: Argv): Argv {
-  return declareSettings(
-    yargs.usage('$0 explain --client ADDRESS --sender SENDER --recipient RECIPIENT [OPTION…]'),
-    ['decision'],
-  )
-    .option('client', {
-      type: 'string',
-      requiresArg: true,
-      demandOption: true,
-      describe: 'IP address of the client',
-    })
-    .option('client-name', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'its verified name; without it, unknown',
-    })
-    .option('sender', { type: 'string', describe: 'envelope sender; without it, the null sender' })
-    .option('recipient', {
-      type: 'string',
-      requiresArg: true,
-      demandOption: true,
-      describe: 'envelope recipient',
-    })
+  return declareAttempt(yargs)
+    .usage('$0 explain --client ADDRESS --sender SENDER --recipient RECIPIENT [OPTION…]')
     .example(
       '$0 explain --client 192.0.2.5 --sender alice@example.com --recipient bob@example.org',
       'would it wait, and how long?',

@@ -8,6 +8,7 @@ import { localTime, timestamp } from '../../output/format.js';
 import type { Match } from '../../whitelist/matcher.js';
 import { parseLine, type Entry } from '../../whitelist/syntax.js';
 import { declareSettings, textOf } from '../arguments.js';
+import type { Subcommand } from '../command.js';
 import {
   settingsFor,
   terminalFor,
@@ -194,40 +195,18 @@ async function test(argv: Arguments, outside: Process): Promise<number> {
   return matches.length > 0 ? 0 : answerIsNo;
 }
 
+function declarePattern(yargs: Argv): Argv {
+  return yargs.positional('pattern', {
+    type: 'string',
+    array: true,
+    demandOption: true,
+    describe: 'name, address, network, user@domain, /regex/',
+  });
+}
+
 /** `greyctl whitelist`: entries kept in the database, and all lists in force. */
 export function declare(yargs: Argv): Argv {
-  const pattern = (inner: Argv) =>
-    inner.positional('pattern', {
-      type: 'string',
-      array: true,
-      demandOption: true,
-      describe: 'name, address, network, user@domain, /regex/',
-    });
   return yargs
-    .usage('$0 whitelist add|remove|list|test [OPTION…]')
-    .command('add <pattern..>', 'add entries: [client|recipient|sender] PATTERN…', (inner) =>
-      pattern(inner)
-        .option('comment', { type: 'string', requiresArg: true, describe: 'why it is there' })
-        .option('expires', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'end of its life: 30d, or 2026-12-31',
-        }),
-    )
-    .command('remove <pattern..>', 'remove entries: [client|recipient|sender] PATTERN…', pattern)
-    .command('list', 'all entries in force, of the database and of the files', (inner) =>
-      declareSettings(inner, ['decision']).option('stored', {
-        type: 'boolean',
-        describe: 'only those of the database',
-      }),
-    )
-    .command(
-      'test <what>',
-      'which entries match a client address, a verified name or a mail address',
-      (inner) =>
-        declareSettings(inner, ['decision']).positional('what', { type: 'string', demandOption: true }),
-    )
-    .demandCommand(1, 'say what to do: add, remove, list or test')
     .example(
       '$0 whitelist add example.org --comment "their pool is too large"',
       'a client by its verified name',
@@ -238,11 +217,41 @@ export function declare(yargs: Argv): Argv {
     );
 }
 
-/** Runs the subcommand. */
-export function run(argv: Arguments, outside: Process): Promise<number | undefined> {
-  const [, subcommand] = argv['_'] as string[];
-  if (subcommand === 'add') return add(argv, outside);
-  if (subcommand === 'remove') return remove(argv, outside);
-  if (subcommand === 'test') return test(argv, outside);
-  return list(argv, outside);
-}
+export const subcommands: readonly Subcommand[] = [
+  {
+    command: 'add <pattern..>',
+    describe: 'add entries: [client|recipient|sender] PATTERN…',
+    declare: (yargs) =>
+      declarePattern(yargs)
+        .option('comment', { type: 'string', requiresArg: true, describe: 'why it is there' })
+        .option('expires', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'end of its life: 30d, or 2026-12-31',
+        }),
+    run: add,
+  },
+  {
+    command: 'remove <pattern..>',
+    describe: 'remove entries: [client|recipient|sender] PATTERN…',
+    declare: declarePattern,
+    run: remove,
+  },
+  {
+    command: 'list',
+    describe: 'all entries in force, of the database and of the files',
+    declare: (yargs) =>
+      declareSettings(yargs, ['decision']).option('stored', {
+        type: 'boolean',
+        describe: 'only those of the database',
+      }),
+    run: list,
+  },
+  {
+    command: 'test <what>',
+    describe: 'which entries match a client address, a verified name or a mail address',
+    declare: (yargs) =>
+      declareSettings(yargs, ['decision']).positional('what', { type: 'string', demandOption: true }),
+    run: test,
+  },
+];

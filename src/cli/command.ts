@@ -1,0 +1,21 @@
+import type { Argv } from 'yargs';
+import type { Arguments, Process } from './context.js';
+
+/** Does what was asked; resolves to the exit status, undefined for 0. */
+export type Run = (argv: Arguments, outside: Process) => Promise<number | undefined>;
+
+/** One of several things a command does: `whitelist add`. */
+export interface Subcommand {
+  /** As yargs wants it, with its positional arguments: `add <pattern..>`. */
+  readonly command: string;
+  readonly describe: string;
+  readonly declare: (yargs: Argv) => Argv;
+  readonly run: Run;
+}
+
+/** What the module of a command exports: its arguments, and either what it does or its subcommands. */
+export interface CommandModule {
+  readonly declare: (yargs: Argv) => Argv;
+  readonly run?: Run;
+  readonly subcommands?: readonly Subcommand[];
+}
