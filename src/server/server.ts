@@ -18,7 +18,7 @@ export interface ServerOptions {
 export interface PolicyServer {
   /** Where it listens, as Postfix writes it: `inet:127.0.0.1:60000`. */
   readonly names: readonly string[];
-  /** Accepts no more, answers what was asked, closes; after `graceMs` closes what is still open. */
+  /** Safe to call again. Accepts no more, answers what was asked, closes; after `graceMs` closes what is still open. */
   stop(graceMs: number): Promise<void>;
 }
 

@@ -1,0 +1,167 @@
+/** From settings to a running server and, at a signal, to its end. */
+import { execFile } from 'node:child_process';
+import type { Values } from '../../config/options.js';
+import { settingsOf } from '../../config/resolve.js';
+import { parseNetwork } from '../../greylist/address.js';
+import { reasonOf } from '../../greylist/failure.js';
+import type { Store } from '../../greylist/store.js';
+import { registrableDomain } from '../../names/domain.js';
+import { policyCheck } from '../../postfix/snippets.js';
+import { createAnswerer, type Answerer } from '../../server/answerer.js';
+import { createAdmission } from '../../server/listen.js';
+import { followLists, type Lists } from '../../server/lists.js';
+import { createThrottle, type Log, type Throttle } from '../../server/log.js';
+import { descriptorSink, syslogSink, type LogSink } from '../../server/logsink.js';
+import { writePidfile } from '../../server/pidfile.js';
+import { startPurger } from '../../server/purger.js';
+import { startServer, type PolicyServer } from '../../server/server.js';
+import { createSettler } from '../../server/settler.js';
+import { listFiles } from '../../whitelist/files.js';
+import { databaseLocation, openStore, type Process } from '../context.js';
+import { chosenLists } from '../lists.js';
+import { version } from '../version.js';
+import { takeIdentity, wantedIdentity } from './identity.js';
+import { placesOf } from './places.js';
+
+/** How long clients may take to read their last answers after SIGTERM. */
+const stopGraceMs = 4000;
+
+function sinkFor(values: Values, isBackground: boolean, environment: NodeJS.ProcessEnv): LogSink {
+  if (isBackground) return syslogSink(values['syslog-facility'], process.pid);
+  return descriptorSink(2, environment['JOURNAL_STREAM'] !== undefined);
+}
+
+function tellSystemd(environment: NodeJS.ProcessEnv): void {
+  if (environment['NOTIFY_SOCKET']) {
+    execFile('systemd-notify', ['--ready', `--pid=${process.pid}`], () => undefined);
+  }
+}
+
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
+      process.once(signal, () => {
+        resolve(signal);
+      });
+    }
+  });
+}
+
+/** What the parts of a server share. */
+interface Frame {
+  readonly values: Values;
+  readonly outside: Process;
+  readonly log: Log;
+  readonly warn: Throttle;
+}
+
+/** Opens the sockets. Clients may connect from then on; they are answered once `answerer` is there. */
+function openSockets(
+  { values, outside, log, warn }: Frame,
+  answerer: Promise<Answerer>,
+): Promise<PolicyServer> {
+  const options = {
+    places: placesOf(values, outside),
+    backlog: values['listen-queue-size'],
+    maxConnections: values['max-connections'],
+    admits: createAdmission(values.allow.flatMap((text) => parseNetwork(text) ?? [])),
+    answer: async (request: Parameters<Answerer>[0]) => (await answerer)(request),
+    closeAfterAnswer: values.exim,
+    isVerbose: values.verbose,
+  };
+  return startServer(options, log, warn);
+}
+
+function answererFor({ values, outside, log, warn }: Frame, store: Store, lists: Lists): Answerer {
+  const settings = settingsOf(values);
+  const texts = {
+    greylistAction: values['greylist-action'],
+    greylistText: values['greylist-text'],
+    header: values['x-greylist-header'],
+    hostname: values.hostname,
+    version: version(),
+  };
+  const options = {
+    settings,
+    texts,
+    greylistAuthenticated: values['greylist-authenticated'],
+    dryRun: values['dry-run'],
+    ...(settings.clientKey === 'domain' && { domainOf: registrableDomain }),
+  };
+  return createAnswerer(options, {
+    settler: createSettler(store, warn),
+    match: (attempt, time) => lists.match(attempt, time),
+    log,
+    warn,
+    now: outside.now,
+  });
+}
+
+/** Says on standard error, also of a server in the background, what is ready and where. */
+function announce(frame: Frame, notes: readonly string[], server: PolicyServer, isBackground: boolean): void {
+  const { values, outside, log } = frame;
+  const lines = [
+    ...notes,
+    `greyctl ${version()}: the database is ${databaseLocation(values, outside)}`,
+    ...(values['dry-run'] ? ['dry run: decides, learns and logs, but lets everything pass'] : []),
+    `in main.cf, at the end of smtpd_recipient_restrictions: ${policyCheck(server.names[0] ?? '', 'plain')}`,
+    ...server.names.map((name) => `listening on ${name}`),
+  ];
+  for (const line of lines) {
+    log('notice', line);
+    if (isBackground) outside.stderr.write(`${line}\n`);
+  }
+  tellSystemd(outside.environment);
+  process.send?.('ready');
+}
+
+/** Opens the database and what follows it, serves until a signal, and closes all of it. */
+async function work(
+  frame: Frame,
+  server: PolicyServer,
+  begin: (answerer: Answerer) => void,
+  isBackground: boolean,
+): Promise<void> {
+  const { values, outside, log, warn } = frame;
+  const stopped = stopSignal();
+  const store = await openStore(values, outside);
+  const { files, notes } = chosenLists(values);
+  const lists = await followLists(listFiles(files), store, log, warn);
+  const stopPurger = startPurger(store, settingsOf(values), outside.now, log, warn);
+  begin(answererFor(frame, store, lists));
+  process.on('SIGHUP', () => {
+    log('notice', 'SIGHUP: reading the whitelist files');
+    void lists.reload();
+  });
+  announce(frame, notes, server, isBackground);
+  log('notice', `${await stopped}: stopping`);
+  await server.stop(stopGraceMs);
+  lists.close();
+  stopPurger();
+  await store.close().catch((error: unknown) => {
+    log('warning', reasonOf(error));
+  });
+}
+
+/** Serves until a signal ends it. Rejects with a Failure when it cannot start, and then holds nothing. */
+export async function serve(values: Values, outside: Process, isBackground: boolean): Promise<void> {
+  const sink = sinkFor(values, isBackground, outside.environment);
+  const log: Log = (severity, line) => {
+    if (!(values.quiet && severity === 'info')) sink.log(severity, line);
+  };
+  const frame: Frame = { values, outside, log, warn: createThrottle(log, outside.now) };
+  const identity = wantedIdentity(values, outside);
+  let begin: (answerer: Answerer) => void = () => undefined;
+  const answerer = new Promise<Answerer>((resolve) => (begin = resolve));
+  const server = await openSockets(frame, answerer);
+  let removePidfile: () => void = () => undefined;
+  try {
+    if (values.pidfile !== undefined) removePidfile = writePidfile(values.pidfile, process.pid);
+    if (identity) takeIdentity(identity, values, server.names, outside);
+    await work(frame, server, begin, isBackground);
+  } finally {
+    await server.stop(0);
+    removePidfile();
+    await sink.flush(1000);
+  }
+}
