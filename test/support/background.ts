@@ -25,6 +25,8 @@ const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
+// A test file that is ended from outside, by a time limit or the keyboard, takes its programs with it.
+for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 /** The environment of this process without greyctl's settings, which would steer the program under test. */
 export function environment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
@@ -63,6 +65,10 @@ export function start(
       return await within(exited, `end of ${command} after ${signal}`, 2 * stepMilliseconds);
     } catch (error) {
       child.kill('SIGKILL');
+      // A grandchild that still holds the pipes must not keep the test running.
+      child.stdout.destroy();
+      child.stderr.destroy();
+      child.unref();
       throw error;
     }
   };
