@@ -6,7 +6,16 @@ import { isDeepStrictEqual } from 'node:util';
 import { parseAddress, type Address } from '#src/greylist/address.js';
 import { decide, keyed, type ClientRecord, type Decision, type Entry } from '#src/greylist/decide.js';
 import type { Settings } from '#src/greylist/settings.js';
-import { isClientListed, isInTwoOctets, isMatchedByAddress, isRecipientListed } from './hand-lists.js';
+import { compile } from '#src/whitelist/matcher.js';
+import { parseList } from '#src/whitelist/syntax.js';
+import {
+  differingClients,
+  isClientListed,
+  isInTwoOctets,
+  isMatchedByAddress,
+  isRecipientListed,
+  lists,
+} from './hand-lists.js';
 import type { Step } from './traffic.js';
 
 /** Where greyctl differs from postgrey on purpose. */
@@ -28,13 +37,21 @@ export interface Comparison {
 }
 
 /** Says whether an attempt passes by a list. */
-export type Listed = (step: Step, reading: 'greyctl' | 'postgrey') => boolean;
+type Listed = (step: Step, reading: 'greyctl' | 'postgrey') => boolean;
 
-export const listedByHand: Listed = (step, reading) =>
-  isClientListed(step) ||
-  isRecipientListed(step) ||
-  isInTwoOctets(step, reading) ||
-  isMatchedByAddress(step, reading);
+/** greyctl's reading is the project's own; postgrey's is worked out by hand, and shares nothing with it. */
+function readings(): Listed {
+  const clients = parseList('client', [...lists.clients, ...differingClients].join('\n'), 'clients');
+  const recipients = parseList('recipient', lists.recipients.join('\n'), 'recipients');
+  const whitelist = compile([...clients.entries, ...recipients.entries]);
+  return (step, reading) => {
+    if (reading === 'greyctl')
+      return whitelist.match({ ...step, client: addressOf(step) }, step.time) !== undefined;
+    const byClient =
+      isClientListed(step) || isInTwoOctets(step, reading) || isMatchedByAddress(step, reading);
+    return byClient || isRecipientListed(step);
+  };
+}
 
 /** postgrey never forgets at look-up, and its nightly purge does not run while time is only told by requests. */
 const never = Number.MAX_SAFE_INTEGER;
@@ -96,8 +113,9 @@ function addressOf(step: Step): Address {
   return address;
 }
 
-/** The two greyctls; `listed` is what both are exempt by. */
-export function twoMemories(listed: Listed = listedByHand) {
+/** The two greyctls. */
+export function twoMemories() {
+  const listed = readings();
   const plain = greylister();
   const quirky = greylister();
   /** Triplets and clients of which the two remember different things, and what parted them. */
@@ -146,8 +164,10 @@ export function twoMemories(listed: Listed = listedByHand) {
     isDeepStrictEqual(essence(plain.entries.get(name)), essence(quirky.entries.get(name))) &&
     isDeepStrictEqual(plain.clients.get(name), quirky.clients.get(name));
 
-  const listedDifferently = (step: Step): Difference =>
-    isInTwoOctets(step, 'greyctl') ? 'two octets are a /16' : 'expression tried on the address';
+  const listedDifferently = (step: Step): Difference | undefined => {
+    if (isInTwoOctets(step, 'greyctl')) return 'two octets are a /16';
+    return isMatchedByAddress(step, 'greyctl') ? 'expression tried on the address' : undefined;
+  };
 
   return {
     restart() {
