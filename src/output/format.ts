@@ -31,6 +31,11 @@ export function duration(seconds: number): string {
   return parts.join(' ') || '0s';
 }
 
+/** `once`, `2 times`. */
+export function times(value: number): string {
+  return value === 1 ? 'once' : `${count(value)} times`;
+}
+
 /** A number with thousands separated by commas. */
 export function count(value: number): string {
   return value.toLocaleString('en-US');

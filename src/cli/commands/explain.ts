@@ -5,7 +5,7 @@ import { decide, isAlive, isClientAlive, keyed, type Decision, type Memory } fro
 import { printable } from '../../greylist/printable.js';
 import type { Settings } from '../../greylist/settings.js';
 import { tripletOf, type Triplet } from '../../greylist/triplet.js';
-import { duration, localTime } from '../../output/format.js';
+import { duration, localTime, times } from '../../output/format.js';
 import type { Terminal } from '../../output/terminal.js';
 import type { Match } from '../../whitelist/matcher.js';
 import { attemptOf, declareAttempt } from '../attempt.js';
@@ -57,8 +57,8 @@ function tripletStep(memory: Memory, decision: Decision, now: number, settings: 
   if (!entry) return { check: 'triplet', result, matched: null };
   const past =
     entry.passedAt === undefined
-      ? `first seen ${localTime(entry.firstSeen)}, deferred ${entry.deferrals} times`
-      : `passed ${entry.passes} times since ${localTime(entry.passedAt)}, last seen ${localTime(entry.lastSeen)}`;
+      ? `first seen ${localTime(entry.firstSeen)}, deferred ${times(entry.deferrals)}`
+      : `passed ${times(entry.passes)} since ${localTime(entry.passedAt)}, last seen ${localTime(entry.lastSeen)}`;
   return { check: 'triplet', result, matched: isAlive(entry, now, settings) ? past : `${past}; expired` };
 }
 
