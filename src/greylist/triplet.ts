@@ -69,14 +69,19 @@ export function looksDynamic(name: string, address: Address): boolean {
   });
 }
 
+/** What stands for a client without a verified domain: its network, or its whole address. */
+export function networkKey(client: Address, settings: KeySettings): string {
+  if (settings.clientKey === 'host') return `${addressText(client)}/${client.bytes.length * 8}`;
+  return addressText(networkAddress(client, client.family === 4 ? settings.ipv4Prefix : settings.ipv6Prefix));
+}
+
 /** What stands for the client in a triplet: its network, its whole address, or its verified domain. */
 export function clientKey(attempt: Attempt, settings: KeySettings): string {
   const { client } = attempt;
-  if (settings.clientKey === 'host') return `${addressText(client)}/${client.bytes.length * 8}`;
   if (settings.clientKey === 'domain' && attempt.clientDomain && !looksDynamic(attempt.clientName, client)) {
     return attempt.clientDomain.toLowerCase();
   }
-  return addressText(networkAddress(client, client.family === 4 ? settings.ipv4Prefix : settings.ipv6Prefix));
+  return networkKey(client, settings);
 }
 
 /** The triplet of an attempt under these settings. */

@@ -65,6 +65,10 @@ test('db list filters by address, state and number', async (t) => {
   assert.deepEqual(await senders('--state=passed'), ['passed@example.com']);
   assert.deepEqual(await senders('--state=waiting'), ['list@example.com']);
   assert.deepEqual(await senders('--recipient=BOB@example.org', '--limit=1'), ['list@example.com']);
+  assert.deepEqual(await senders('--sender=List+99@example.com', '--client=192.0.2.77'), [
+    'list@example.com',
+  ]);
+  assert.deepEqual(await senders('--client=192.0.3.77'), []);
   assert.deepEqual(await senders('--sender=nobody@example.com'), []);
   const expired = await run(['db', 'list', db, '--max-age=1s', '--retry-window=301s']);
   assert.match(
@@ -281,6 +285,59 @@ test('wrong configuration is refused with every problem, status 2', async (t) =>
     (await run(['stats', '--config=/no/such/file'])).stderr,
     'greyctl: cannot read the configuration file /no/such/file: no such file or directory\nTry: greyctl stats --help\n',
   );
+});
+
+test('every switch of postgrey 1.37 is taken', async () => {
+  const long = [
+    ...[
+      '--verbose',
+      '--quiet',
+      '--daemonize',
+      '--unix=/run/s',
+      '--socketmode=0660',
+      '--inet=localhost:10023',
+      '--pidfile=/run/p',
+    ],
+    ...[
+      '--user=nobody',
+      '--group=nogroup',
+      '--dbdir=/var/lib/postgrey',
+      '--delay=300',
+      '--max-age=35',
+      '--retry-window=48h',
+    ],
+    ...[
+      '--greylist-action=451',
+      '--greylist-text=no',
+      '--x-greylist-header=X: y',
+      '--lookup-by-subnet',
+      '--lookup-by-host',
+    ],
+    ...[
+      '--ipv4cidr=24',
+      '--ipv6cidr=64',
+      '--auto-whitelist-clients=7',
+      '--whitelist-clients=/a',
+      '--whitelist-clients=/b',
+    ],
+    ...[
+      '--whitelist-recipients=/c',
+      '--syslogfacility=local0',
+      '--syslog-facility=local1',
+      '--facility=mail',
+      '--privacy',
+    ],
+    ...['--hostname=mx', '--exim', '--listen-queue-size=5000', '--noaction', '--no-action'],
+  ];
+  for (const args of [
+    long,
+    ['-v', '-q', '-d', '-n', '-u', '/run/s', '-i', '60000', '--auto-whitelist-clients'],
+    ['-vqdn'],
+  ]) {
+    const { status, stderr } = await run(['config', 'show', ...args]);
+    assert.deepEqual([status, stderr], [0, ''], args.join(' '));
+  }
+  for (const flag of ['-h', '--help', '--version']) assert.equal((await run(['serve', flag])).status, 0);
 });
 
 test('wrong usage is status 2 with one line and what to try', async () => {

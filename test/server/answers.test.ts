@@ -66,6 +66,21 @@ test('with --greylist-authenticated users that logged in are greylisted as well'
   assert.equal(await (await server.client()).ask(request({ sasl_username: 'bob' })), deferred(300));
 });
 
+test('with --client-key=domain a pool may come back from any network, a dynamic line may not', async (t) => {
+  const server = await testServer(t, ['--client-key=domain', '--delay=2']);
+  const client = await server.client();
+  const pool = (address: string, name: string) =>
+    client.ask(request({ client_address: address, client_name: name }));
+  assert.equal(await pool('192.0.2.5', 'mx1.out.example.com'), deferred(2));
+  assert.match(await pool('198.51.100.9', 'mx77.other.example.com'), /Greylisted for [12] seconds$/);
+  assert.equal(await pool('203.0.113.9', '113-9.dsl.example.com'), deferred(2));
+  assert.equal(await pool('203.0.114.9', 'unknown'), deferred(2));
+  assert.match(
+    (await run(['db', 'list', `--db=${server.db}`])).stdout,
+    /\t2\t0\texample\.com\talice@example\.com\t/,
+  );
+});
+
 test('with --dry-run everything passes, is logged as decided, and is learned', async (t) => {
   const server = await testServer(t, ['--dry-run', '--delay=600']);
   const client = await server.client();

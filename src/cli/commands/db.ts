@@ -1,10 +1,12 @@
 import type { Argv } from 'yargs';
 import type { Values } from '../../config/options.js';
 import { settingsOf } from '../../config/resolve.js';
+import { parseAddress } from '../../greylist/address.js';
 import { isAlive, keyed } from '../../greylist/decide.js';
 import { Failure } from '../../greylist/failure.js';
 import type { Settings } from '../../greylist/settings.js';
 import { allEntries, type EntryFilter, type StoredEntry } from '../../greylist/store.js';
+import { foldSender, networkKey } from '../../greylist/triplet.js';
 import { count, duration, localTime, size, timestamp } from '../../output/format.js';
 import { declareSettings, textOf } from '../arguments.js';
 import type { Subcommand } from '../command.js';
@@ -97,11 +99,15 @@ function row(entry: StoredEntry, state: string): string[] {
   ];
 }
 
-function filterOf(argv: Arguments): EntryFilter {
+/** Addresses as they are given become what is stored of them. */
+function filterOf(argv: Arguments, settings: Settings): EntryFilter {
+  const given = textOf(argv, 'client');
+  const client = parseAddress(given ?? '');
+  const sender = textOf(argv, 'sender');
   const state = textOf(argv, 'state');
   return {
-    client: textOf(argv, 'client')?.toLowerCase(),
-    sender: textOf(argv, 'sender')?.toLowerCase(),
+    client: client ? networkKey(client, settings) : given?.toLowerCase(),
+    sender: sender === undefined ? undefined : foldSender(sender),
     recipient: textOf(argv, 'recipient')?.toLowerCase(),
     ...(state === 'passed' && { state: 'passed' }),
     ...(state === 'waiting' && { state: 'waiting' }),
@@ -119,7 +125,7 @@ async function list(argv: Arguments, outside: Process): Promise<undefined> {
   await withExistingStore(values, outside, async (store) => {
     let shown = 0;
     let rows: string[][] = [];
-    for await (const entry of allEntries(store, filterOf(argv))) {
+    for await (const entry of allEntries(store, filterOf(argv, settings))) {
       if (shown >= limit) break;
       const state = stateOf(entry, now, settings);
       if (wanted !== undefined && state !== wanted) continue;
@@ -218,9 +224,9 @@ export const subcommands: readonly Subcommand[] = [
         .option('client', {
           type: 'string',
           requiresArg: true,
-          describe: 'only this client key, e.g. 192.0.2.0',
+          describe: 'only this client: an address, a network or a domain',
         })
-        .option('sender', { type: 'string', describe: 'only this sender, as it is stored' })
+        .option('sender', { type: 'string', describe: 'only this sender' })
         .option('recipient', { type: 'string', requiresArg: true, describe: 'only this recipient' })
         .option('state', { choices: ['waiting', 'passed', 'expired'], describe: 'only these' })
         .option('limit', { type: 'string', requiresArg: true, describe: 'at most so many [N]' }),

@@ -24,6 +24,8 @@ const migrations: readonly string[] = [
     count INTEGER NOT NULL,
     last_counted INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
+  -- For the purge, which asks every second who has expired.
+  CREATE INDEX awl_last_counted ON awl (last_counted);
 
   CREATE TABLE tallies (
     hour INTEGER NOT NULL,
