@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs';
-import { optionNames, options, type Option, type OptionGroup, type OptionName } from '../config/options.js';
+import type { Option, OptionGroup } from '../config/option.js';
+import { optionNames, options, type OptionName } from '../config/options.js';
 import type { Given } from '../config/resolve.js';
 
 /**

@@ -126,5 +126,6 @@ export async function withExistingStore<T>(
   use: (store: Store) => Promise<T>,
 ): Promise<T> {
   if (existsSync(databaseLocation(values, outside))) return withStore(values, outside, use);
+  outside.stderr.write(`greyctl: there is no database ${databaseLocation(values, outside)} yet\n`);
   return use(new MemoryStore());
 }

@@ -42,17 +42,26 @@ const commands: readonly Command[] = [
   },
 ];
 
-type Perform = (run: Run | undefined, argv: Arguments) => Promise<void>;
+/** What main learns while yargs parses. */
+interface Course {
+  /** The command that is being parsed: `greyctl db list`. */
+  at(command: string): void;
+  perform(run: Run | undefined, argv: Arguments): Promise<void>;
+}
 
-function declareCommand(yargs: Argv, module: CommandModule, name: string, perform: Perform): Argv {
+function declareCommand(yargs: Argv, module: CommandModule, name: string, course: Course): Argv {
+  course.at(`greyctl ${name}`);
   const { subcommands } = module;
   if (!subcommands) return module.declare(yargs);
   for (const { command, describe, declare, run } of subcommands) {
     yargs.command({
       command,
       describe,
-      builder: declare,
-      handler: (argv) => perform(run, argv),
+      builder: (inner) => {
+        course.at(`greyctl ${name} ${command.split(' ')[0] ?? ''}`);
+        return declare(inner);
+      },
+      handler: (argv) => course.perform(run, argv),
     });
   }
   const names = subcommands.map(({ command }) => command.split(' ')[0] ?? '');
@@ -62,7 +71,7 @@ function declareCommand(yargs: Argv, module: CommandModule, name: string, perfor
     .demandCommand(1, `say what to do: greyctl ${name} ${names.join('|')}`);
 }
 
-function parser(args: readonly string[], outside: Process, perform: Perform): Argv {
+function parser(args: readonly string[], outside: Process, course: Course): Argv {
   const yargs = createYargs([...args])
     .scriptName('greyctl')
     .locale('en')
@@ -78,6 +87,7 @@ function parser(args: readonly string[], outside: Process, perform: Perform): Ar
     .exitProcess(false)
     .showHelpOnFail(false)
     .strict()
+    .strictCommands()
     .demandCommand(1, 'a command is missing')
     .help('help')
     .alias('help', 'h')
@@ -93,9 +103,9 @@ function parser(args: readonly string[], outside: Process, perform: Perform): Ar
     yargs.command({
       command: name,
       describe,
-      builder: async (inner) => declareCommand(inner, await load(), name, perform),
+      builder: async (inner) => declareCommand(inner, await load(), name, course),
       handler: async (argv) => {
-        await perform((await load()).run, argv);
+        await course.perform((await load()).run, argv);
       },
     });
   }
@@ -109,15 +119,14 @@ function asFailure(error: unknown): Failure | undefined {
   return new Failure(error.message, { kind: 'usage', cause: error });
 }
 
-function report(error: unknown, args: readonly string[], stderr: NodeJS.WritableStream): number {
+function report(error: unknown, command: string, stderr: NodeJS.WritableStream): number {
   const failure = asFailure(error);
   if (!failure) {
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
     stderr.write(`greyctl: this is a bug in greyctl, please report it: ${detail}\n`);
     return 70;
   }
-  const command = commands.find(({ name }) => args.includes(name))?.name;
-  const help = failure.kind === 'usage' ? `greyctl ${command ? `${command} ` : ''}--help` : undefined;
+  const help = failure.kind === 'usage' ? `${command} --help` : undefined;
   const hint = failure.hint ?? help;
   stderr.write(`greyctl: ${failure.message}\n${hint ? `Try: ${hint}\n` : ''}`);
   return failure.kind === 'usage' ? 2 : 1;
@@ -127,14 +136,20 @@ function report(error: unknown, args: readonly string[], stderr: NodeJS.Writable
 export async function main(args: readonly string[], outside: Process): Promise<number> {
   const words = joinQuoted(args);
   let status = 0;
-  try {
-    const yargs = parser(words, outside, async (run, argv) => {
+  let command = 'greyctl';
+  const course: Course = {
+    at: (name) => {
+      command = name;
+    },
+    perform: async (run, argv) => {
       status = (await run?.(argv, outside)) ?? 0;
-    });
-    await yargs.parseAsync();
+    },
+  };
+  try {
+    await parser(words, outside, course).parseAsync();
     return status;
   } catch (error) {
-    return report(error, words, outside.stderr);
+    return report(error, command, outside.stderr);
   }
 }
 

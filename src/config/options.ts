@@ -6,110 +6,8 @@ import { hostname } from 'node:os';
 import { parseNetwork, type Network } from '../greylist/address.js';
 import { defaultSettings, type ClientKey } from '../greylist/settings.js';
 import { parseEndpoint } from './endpoint.js';
-import {
-  BadValue,
-  readChoice,
-  readDuration,
-  readFlag,
-  readInteger,
-  readMode,
-  readText,
-  writeDuration,
-  type DurationUnit,
-} from './value.js';
-
-/** Which commands take a setting: all; those that decide; `serve` and what prints its settings. */
-export type OptionGroup = 'general' | 'decision' | 'server';
-
-export interface Option<T> {
-  readonly describe: string;
-  readonly group: OptionGroup;
-  /** Other names; one letter is a short option. */
-  readonly alias?: readonly string[];
-  /** What stands for the value in the help; undefined for a flag. */
-  readonly argument?: string;
-  /** The text that a bare `--name` stands for, where it may be bare. */
-  readonly bare?: string;
-  /** May be given several times. */
-  readonly repeatable?: boolean;
-  /** Makes no sense in a file or the environment. */
-  readonly commandLineOnly?: boolean;
-  readonly default: T;
-  /** Reads all texts given (one, where it is not repeatable); throws BadValue. */
-  read(texts: readonly [string, ...string[]]): T;
-  /** Texts that `read` gives the value back from. */
-  write(value: T): readonly string[];
-}
-
-type Details = Pick<Option<unknown>, 'describe' | 'group'> &
-  Partial<Pick<Option<unknown>, 'alias' | 'bare' | 'commandLineOnly'>>;
-
-function single<T>(
-  details: Details,
-  argument: string,
-  initial: T,
-  read: (text: string) => T,
-  write: (value: T) => string,
-): Option<T> {
-  return {
-    ...details,
-    argument,
-    default: initial,
-    read: (texts) => read(texts.at(-1) ?? ''),
-    write: (value) => [write(value)],
-  };
-}
-
-function duration(
-  details: Details,
-  argument: string,
-  bareUnit: DurationUnit,
-  initial: number,
-  zeroMeansDefault = false,
-): Option<number> {
-  const read = (text: string) => {
-    const seconds = readDuration(text, bareUnit);
-    return seconds === 0 && zeroMeansDefault ? initial : seconds;
-  };
-  return single(details, argument, initial, read, writeDuration);
-}
-
-function integer(details: Details, initial: number, least: number, most: number): Option<number> {
-  return single(details, 'N', initial, (text) => readInteger(text, least, most), String);
-}
-
-function flag(details: Details): Option<boolean> {
-  return {
-    ...details,
-    default: false,
-    read: (texts) => readFlag(texts.at(-1) ?? ''),
-    write: (value) => [value ? 'yes' : 'no'],
-  };
-}
-
-function text<T extends string | undefined>(
-  details: Details,
-  argument: string,
-  initial: T,
-): Option<string | T> {
-  const write = (value: string | T) => (value === undefined ? [] : [value]);
-  return { ...details, argument, default: initial, read: (texts) => readText(texts.at(-1) ?? ''), write };
-}
-
-function list(
-  details: Details,
-  argument: string,
-  read: (text: string) => string = readText,
-): Option<readonly string[]> {
-  return {
-    ...details,
-    argument,
-    repeatable: true,
-    default: [],
-    read: (texts) => texts.map(read),
-    write: (values) => values,
-  };
-}
+import { duration, flag, integer, list, single, text, type Option } from './option.js';
+import { BadValue, readChoice, readInteger, readMode, readText } from './value.js';
 
 function readNetwork(given: string): Network {
   const network = parseNetwork(given.trim());
@@ -193,7 +91,11 @@ export const options = {
   }),
   pidfile: text({ ...server, describe: 'write the process id to this file' }, 'PATH', undefined),
   user: text({ ...server, describe: 'run as this user once the sockets are open' }, 'USER', undefined),
-  group: text({ ...server, describe: 'run as this group; default: the group of --user' }, 'GROUP', undefined),
+  group: text(
+    { ...server, describe: 'run as this group instead of the groups of --user' },
+    'GROUP',
+    undefined,
+  ),
   'syslog-facility': single(
     { ...server, alias: ['syslogfacility', 'facility'], describe: 'syslog facility with --daemonize' },
     'FACILITY',

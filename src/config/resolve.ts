@@ -2,29 +2,26 @@
 import { contradictions, type Settings } from '../greylist/settings.js';
 import { excerpt } from '../greylist/printable.js';
 import { parseConfigFile } from './file.js';
-import {
-  environmentName,
-  optionNames,
-  options,
-  type Option,
-  type OptionName,
-  type Values,
-} from './options.js';
+import type { Option } from './option.js';
+import { environmentName, optionNames, options, type OptionName, type Values } from './options.js';
 import { BadValue } from './value.js';
 
-/** Where the value of a setting came from. */
-export type Origin =
+/** Where the value of a setting came from; `setting` where another one that speaks of the same thing decided. */
+export type Origin = { readonly setting?: OptionName } & (
   | { readonly from: 'default' }
   | { readonly from: 'file'; readonly file: string; readonly line: number }
   | { readonly from: 'environment' }
-  | { readonly from: 'command line' };
+  | { readonly from: 'command line' }
+);
+
+type Origins = Readonly<Record<OptionName, Origin>>;
 
 /** Texts by name of setting, as yargs or the environment have them. */
 export type Given = Readonly<Partial<Record<OptionName, readonly string[]>>>;
 
 export interface Resolved {
   readonly values: Values;
-  readonly origins: Readonly<Record<OptionName, Origin>>;
+  readonly origins: Origins;
   readonly problems: readonly string[];
   /** Worth saying, but no reason to refuse. */
   readonly warnings: readonly string[];
@@ -48,7 +45,8 @@ function findOption(name: string): OptionName | undefined {
 }
 
 /** `--delay`, `GREYCTL_DELAY`, `/etc/greyctl/greyctl.conf line 3: delay`. */
-export function originText(name: OptionName, origin: Origin): string {
+export function originText(inForce: OptionName, origin: Origin): string {
+  const name = origin.setting ?? inForce;
   switch (origin.from) {
     case 'command line':
       return `--${name}`;
@@ -90,7 +88,8 @@ function fromEnvironment(
   for (const name of optionNames) {
     const option: Option<unknown> = options[name];
     const text = environment[environmentName(name)];
-    if (text === undefined || option.commandLineOnly) continue;
+    // An empty variable is the shell's way to say that there is none.
+    if (!text || option.commandLineOnly) continue;
     const texts = option.repeatable ? text.split(',').map((part) => part.trim()) : [text];
     sources[name] = { texts, origin: { from: 'environment' } };
   }
@@ -117,22 +116,39 @@ function readSource(name: OptionName, source: Source | undefined, problems: stri
   }
 }
 
-/** How settings are to be understood that speak of the same thing. */
-function combined(values: Values, origins: Readonly<Record<OptionName, Origin>>, problems: string[]): Values {
-  const rank = (name: OptionName) => ranks[origins[name].from];
-  let { db, dbdir } = values;
-  if (db !== undefined && dbdir !== undefined) {
-    if (rank('db') === rank('dbdir')) problems.push('db and dbdir: give only one of them');
-    else if (rank('db') > rank('dbdir')) dbdir = undefined;
-    else db = undefined;
+interface Combined {
+  readonly values: Values;
+  readonly origins: Origins;
+}
+
+/** db and dbdir name one thing: the one that goes before counts. */
+function combineDatabase({ values, origins }: Combined, problems: string[]): Combined {
+  const { db, dbdir } = values;
+  const [rankOfFile, rankOfFolder] = [ranks[origins.db.from], ranks[origins.dbdir.from]];
+  if (dbdir === undefined) return { values, origins };
+  if (db !== undefined && rankOfFile === rankOfFolder) problems.push('db and dbdir: give only one of them');
+  if (db !== undefined && rankOfFile > rankOfFolder)
+    return { values: { ...values, dbdir: undefined }, origins };
+  return {
+    values: { ...values, db: undefined },
+    origins: { ...origins, db: { ...origins.dbdir, setting: 'dbdir' } },
+  };
+}
+
+/** lookup-by-host and lookup-by-subnet are postgrey's names for two values of client-key; with both of them, host counts there. */
+function combineClientKey({ values, origins }: Combined, problems: string[]): Combined {
+  const setting = values['lookup-by-host'] ? 'lookup-by-host' : 'lookup-by-subnet';
+  if (!values[setting]) return { values, origins };
+  const wanted = setting === 'lookup-by-host' ? 'host' : 'subnet';
+  const [rank, rankOfKey] = [ranks[origins[setting].from], ranks[origins['client-key'].from]];
+  if (rank < rankOfKey) return { values, origins };
+  if (rank === rankOfKey && values['client-key'] !== wanted) {
+    problems.push(`${setting} and client-key=${values['client-key']}: give only one of them`);
   }
-  let clientKey = values['client-key'];
-  if (values['lookup-by-host']) {
-    if (rank('client-key') === rank('lookup-by-host') && clientKey !== 'host') {
-      problems.push(`lookup-by-host and client-key=${clientKey}: give only one of them`);
-    } else if (rank('client-key') < rank('lookup-by-host')) clientKey = 'host';
-  }
-  return { ...values, db, dbdir, 'client-key': clientKey };
+  return {
+    values: { ...values, 'client-key': wanted },
+    origins: { ...origins, 'client-key': { ...origins[setting], setting } },
+  };
 }
 
 /** The settings that decide, out of all values. */
@@ -167,8 +183,8 @@ export function resolve(
     origins[name] = source?.origin ?? { from: 'default' };
   }
   // Every name of the table has been read by its own reader.
-  const complete = { values: values as Values, origins: origins as Record<OptionName, Origin> };
-  const result = combined(complete.values, complete.origins, problems);
-  if (problems.length === 0) problems.push(...contradictions(settingsOf(result)));
-  return { values: result, origins: complete.origins, problems, warnings: unknownVariables(environment) };
+  const read = { values: values as Values, origins: origins as Origins };
+  const result = combineClientKey(combineDatabase(read, problems), problems);
+  if (problems.length === 0) problems.push(...contradictions(settingsOf(result.values)));
+  return { ...result, problems, warnings: unknownVariables(environment) };
 }

@@ -5,11 +5,15 @@
  */
 export type PolicyForm = 'plain' | 'fail-open';
 
+/** postconf(5) queue_directory. Below it a path is named from there: the same inside and outside of smtpd's chroot. */
+const queueDirectory = '/var/spool/postfix/';
+
 /** How main.cf names the policy service, in one form. `name` is `inet:HOST:PORT` or `unix:PATH`. */
 export function policyCheck(name: string, form: PolicyForm): string {
+  const service = name.replace(`unix:${queueDirectory}`, 'unix:');
   return form === 'plain'
-    ? `check_policy_service ${name}`
-    : `check_policy_service { ${name}, timeout=10s, default_action=DUNNO }`;
+    ? `check_policy_service ${service}`
+    : `check_policy_service { ${service}, timeout=10s, default_action=DUNNO }`;
 }
 
 /**
@@ -41,7 +45,7 @@ export function mainCf(name: string, form?: PolicyForm): string {
   ].join('\n');
 }
 
-/** An argument as shells and systemd take it apart again: the value in quotes where it needs them. */
+/** An argument as shells and systemd take it apart again: the value in quotes where it needs them. It must not hold both kinds of quotes. */
 function quoteArgument(argument: string): string {
   if (/^[\w@%+=:,./[\]-]+$/.test(argument)) return argument;
   const value = argument.indexOf('=') + 1;

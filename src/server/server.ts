@@ -52,7 +52,7 @@ export async function startServer(options: ServerOptions, log: Log, warn: Thrott
       answer: options.answer,
       closeAfterAnswer: options.closeAfterAnswer,
       onBroken: (why) => {
-        warn('broken', `closed the connection from ${peer}: ${why}`);
+        warn(`broken: ${why.replace(/:.*/s, '')}`, `closed the connection from ${peer}: ${why}`);
       },
     });
     open.set(socket, connection);

@@ -69,7 +69,14 @@ function versionOf({ mtimeNs, ctimeNs, size, ino }: Stamp): string {
   return [mtimeNs, ctimeNs, size, ino].join(' ');
 }
 
-async function readText(handle: FileHandle, isFile: boolean, sizeBytes: bigint): Promise<string> {
+async function readText(
+  handle: FileHandle,
+  file: string,
+  isFile: boolean,
+  sizeBytes: bigint,
+): Promise<string> {
+  // The usual way to name no list at all.
+  if (file === '/dev/null') return '';
   if (!isFile) throw new Error('is not a regular file');
   if (sizeBytes > maxSizeBytes) throw new Error(`is larger than ${maxSizeBytes / 1024 / 1024} MiB`);
   return await handle.readFile('utf8');
@@ -84,7 +91,7 @@ async function readList({ kind, path: file }: ListFile): Promise<ParsedList & { 
     // Before reading: what is written meanwhile makes another version.
     const before = await handle.stat({ bigint: true });
     version = versionOf(before);
-    text = await readText(handle, before.isFile(), before.size);
+    text = await readText(handle, file, before.isFile(), before.size);
   } finally {
     await handle.close();
   }

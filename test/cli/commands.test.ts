@@ -192,7 +192,7 @@ test('whitelist add refuses what could never match, and asks which kind an addre
   };
   assert.match(
     await refused('bob@example.org'),
-    /^greyctl: "bob@example.org" may be a recipient or a sender\nTry: say which: /,
+    /^greyctl: "bob@example.org" may be a recipient or a sender\nTry: greyctl whitelist add recipient ADDRESS, or /,
   );
   assert.match(await refused('192.0.2.0/99'), /^greyctl: cannot use "192.0.2.0\/99" as a client: /);
   assert.match(await refused('/(?=x)/'), /lookahead/);
@@ -285,6 +285,16 @@ test('wrong configuration is refused with every problem, status 2', async (t) =>
     (await run(['stats', '--config=/no/such/file'])).stderr,
     'greyctl: cannot read the configuration file /no/such/file: no such file or directory\nTry: greyctl stats --help\n',
   );
+});
+
+test('a unix socket in the queue directory is named so that a chrooted smtpd finds it', async () => {
+  const { stdout } = await run([
+    'config',
+    'postfix',
+    '--unix=/var/spool/postfix/private/greyctl',
+    '--form=plain',
+  ]);
+  assert.match(stdout, /check_policy_service unix:private\/greyctl\n$/);
 });
 
 test('every switch of postgrey 1.37 is taken', async () => {

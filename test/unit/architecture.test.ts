@@ -78,8 +78,3 @@ test('nothing outside cli imports cli, and SQL stands in store/sqlite only', () 
   );
   assert.deepEqual(strays, []);
 });
-
-test('files stay below 330 lines', () => {
-  const long = files.filter((file) => readFileSync(path.join(source, file), 'utf8').split('\n').length > 330);
-  assert.deepEqual(long, []);
-});

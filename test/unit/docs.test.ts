@@ -6,7 +6,8 @@ import path from 'node:path';
 import { test } from 'node:test';
 import createYargs, { type Argv } from 'yargs';
 import type { CommandModule } from '#src/cli/command.js';
-import { optionNames, options, type Option } from '#src/config/options.js';
+import type { Option } from '#src/config/option.js';
+import { optionNames, options } from '#src/config/options.js';
 import type { Reason } from '#src/greylist/decide.js';
 import { needs } from '../support/programs.js';
 

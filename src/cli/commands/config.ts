@@ -1,7 +1,10 @@
+import path from 'node:path';
 import type { Argv } from 'yargs';
 import { parseEndpoint, endpointText } from '../../config/endpoint.js';
-import { optionNames, options, type Option, type OptionName, type Values } from '../../config/options.js';
+import type { Option } from '../../config/option.js';
+import { optionNames, options, type OptionName, type Values } from '../../config/options.js';
 import { originText, type Origin } from '../../config/resolve.js';
+import { Failure } from '../../greylist/failure.js';
 import { mainCf, optionsFile, type PolicyForm } from '../../postfix/snippets.js';
 import { declareSettings, givenSettings } from '../arguments.js';
 import type { Subcommand } from '../command.js';
@@ -26,7 +29,7 @@ export function serviceNames(values: Values): string[] {
     const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[endpoint.host] ?? endpoint.host;
     return [`inet:${endpointText({ ...endpoint, host })}`];
   });
-  return [...names, ...values.unix.map((path) => `unix:${path}`)];
+  return [...names, ...values.unix.map((file) => `unix:${path.resolve(file)}`)];
 }
 
 async function postfix(argv: Arguments, outside: Process): Promise<undefined> {
@@ -47,6 +50,13 @@ async function optionsCommand(argv: Arguments, outside: Process): Promise<undefi
     const counted = option.repeatable ? texts : texts.slice(-1);
     return counted.map((text) => (option.argument ? `--${name}=${text}` : text === 'yes' ? `--${name}` : ''));
   });
+  const mixed = args.find((arg) => arg.includes("'") && arg.includes('"'));
+  if (mixed !== undefined) {
+    throw new Failure('a value with both kinds of quotes cannot be written into an options file', {
+      kind: 'usage',
+      hint: 'put this setting into /etc/greyctl/greyctl.conf',
+    });
+  }
   outside.stdout.write(optionsFile(args.filter(Boolean)));
   return Promise.resolve(undefined);
 }

@@ -4,6 +4,7 @@ import { settingsOf } from '../../config/resolve.js';
 import { parseAddress } from '../../greylist/address.js';
 import { isAlive, keyed } from '../../greylist/decide.js';
 import { Failure } from '../../greylist/failure.js';
+import { excerpt } from '../../greylist/printable.js';
 import type { Settings } from '../../greylist/settings.js';
 import { allEntries, type EntryFilter, type StoredEntry } from '../../greylist/store.js';
 import { foldSender, networkKey } from '../../greylist/triplet.js';
@@ -114,11 +115,16 @@ function filterOf(argv: Arguments, settings: Settings): EntryFilter {
   };
 }
 
+function limitOf(text: string | undefined): number {
+  if (text === undefined) return Infinity;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new Failure(`--limit: "${excerpt(text)}" is not a number`, { kind: 'usage' });
+}
+
 async function list(argv: Arguments, outside: Process): Promise<undefined> {
   const { values } = settingsFor(argv, outside);
   const settings = settingsOf(values);
-  const limit = Number(textOf(argv, 'limit') ?? Infinity);
-  if (Number.isNaN(limit)) throw new Failure('--limit takes a number', { kind: 'usage' });
+  const limit = limitOf(textOf(argv, 'limit'));
   const now = outside.now();
   const wanted = textOf(argv, 'state');
   const terminal = terminalFor(values, outside);

@@ -27,14 +27,20 @@ function isKind(word: string): word is ListKind {
 }
 
 /** `[KIND] PATTERN…`: the kind may be left out where the pattern can only be a client. */
-function patternsOf(words: readonly string[]): { kind: ListKind; patterns: string[] } {
+function patternsOf(
+  words: readonly string[],
+  subcommand: 'add' | 'remove',
+): { kind: ListKind; patterns: string[] } {
   const [first = '', ...rest] = words;
-  if (isKind(first) && rest.length > 0) return { kind: first, patterns: rest.map(checked(first)) };
+  if (isKind(first)) {
+    if (rest.length > 0) return { kind: first, patterns: rest.map(checked(first)) };
+    throw new Failure(`whitelist ${subcommand}: which ${first}?`, { kind: 'usage' });
+  }
   const address = words.find((word) => word.includes('@'));
   if (address !== undefined) {
     throw new Failure(`"${excerpt(address)}" may be a recipient or a sender`, {
       kind: 'usage',
-      hint: 'say which: greyctl whitelist add recipient … or greyctl whitelist add sender …',
+      hint: `greyctl whitelist ${subcommand} recipient ADDRESS, or greyctl whitelist ${subcommand} sender ADDRESS`,
     });
   }
   return { kind: 'client', patterns: words.map(checked('client')) };
@@ -58,34 +64,33 @@ function expiryOf(given: string | undefined, now: number): number | undefined {
     throw new Failure(`--expires: ${given} is past, or no date`, { kind: 'usage' });
   }
   try {
-    return now + readDuration(given, 'd');
+    const seconds = readDuration(given, 'd');
+    if (seconds > 0) return now + seconds;
   } catch {
-    throw new Failure(
-      `--expires: "${excerpt(given)}" is neither a duration such as 30d nor a date such as 2026-12-31`,
-      { kind: 'usage' },
-    );
+    // Said below.
   }
+  throw new Failure(
+    `--expires: "${excerpt(given)}" is neither a duration such as 30d nor a date such as 2026-12-31`,
+    {
+      kind: 'usage',
+    },
+  );
 }
 
 async function add(argv: Arguments, outside: Process): Promise<undefined> {
   const { values } = settingsFor(argv, outside);
-  const { kind, patterns } = patternsOf(argv['pattern'] as string[]);
+  const { kind, patterns } = patternsOf(argv['pattern'] as string[], 'add');
   const now = outside.now();
   const expiresAt = expiryOf(textOf(argv, 'expires'), now);
   const comment = printable(textOf(argv, 'comment') ?? '');
+  const terminal = terminalFor(values, outside);
   await withStore(values, outside, async (store) => {
     for (const pattern of patterns) {
-      const isNew = await store.addListed({
-        kind,
-        pattern,
-        comment,
-        addedAt: now,
-        ...(expiresAt !== undefined && { expiresAt }),
-      });
+      const entry = { kind, pattern, comment, addedAt: now, ...(expiresAt !== undefined && { expiresAt }) };
+      const result = (await store.addListed(entry)) ? 'added' : 'updated';
       const until = expiresAt === undefined ? '' : ` until ${localTime(expiresAt)}`;
-      await terminalFor(values, outside).line(
-        `${isNew ? 'added' : 'updated'} ${kind} ${printable(pattern)}${until}`,
-      );
+      if (values.json) await terminal.json({ result, kind, pattern });
+      else await terminal.line(`${result} ${kind} ${printable(pattern)}${until}`);
     }
   });
   return undefined;
@@ -93,13 +98,15 @@ async function add(argv: Arguments, outside: Process): Promise<undefined> {
 
 async function remove(argv: Arguments, outside: Process): Promise<number> {
   const { values } = settingsFor(argv, outside);
-  const { kind, patterns } = patternsOf(argv['pattern'] as string[]);
+  const { kind, patterns } = patternsOf(argv['pattern'] as string[], 'remove');
+  const terminal = terminalFor(values, outside);
   let missing = 0;
   await withStore(values, outside, async (store) => {
     for (const pattern of patterns) {
-      const isRemoved = await store.removeListed(kind, pattern);
-      missing += isRemoved ? 0 : 1;
-      if (isRemoved) await terminalFor(values, outside).line(`removed ${kind} ${printable(pattern)}`);
+      const result = (await store.removeListed(kind, pattern)) ? 'removed' : 'absent';
+      missing += result === 'absent' ? 1 : 0;
+      if (values.json) await terminal.json({ result, kind, pattern });
+      else if (result === 'removed') await terminal.line(`removed ${kind} ${printable(pattern)}`);
       else outside.stderr.write(`greyctl: there is no ${kind} ${printable(pattern)} in the database\n`);
     }
   });
@@ -239,7 +246,7 @@ export const subcommands: readonly Subcommand[] = [
   },
   {
     command: 'list',
-    describe: 'all entries in force, of the database and of the files',
+    describe: 'all entries, of the database and of the files',
     declare: (yargs) =>
       declareSettings(yargs, ['decision']).option('stored', {
         type: 'boolean',

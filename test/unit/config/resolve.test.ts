@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseEndpoint } from '#src/config/endpoint.js';
 import { parseConfigFile } from '#src/config/file.js';
-import { optionNames, options, type Option } from '#src/config/options.js';
+import type { Option } from '#src/config/option.js';
+import { optionNames, options } from '#src/config/options.js';
 import { resolve, settingsOf } from '#src/config/resolve.js';
 import { readDuration, readFlag, readInteger, readMode, writeDuration } from '#src/config/value.js';
 
@@ -72,6 +73,15 @@ test('settings that contradict each other are a problem, unless one of them goes
   assert.deepEqual([problems, values.db, values.dbdir], [[], undefined, 'b']);
   assert.equal(settingsOf(resolve({ 'lookup-by-host': ['yes'] }, {}).values).clientKey, 'host');
   assert.equal(resolve({ 'lookup-by-host': ['yes'], 'client-key': ['domain'] }, {}).problems.length, 1);
+  const bySubnet = resolve({ 'lookup-by-subnet': ['yes'] }, {}, file('client-key = domain\n'));
+  assert.deepEqual(
+    [bySubnet.values['client-key'], bySubnet.origins['client-key']],
+    ['subnet', { from: 'command line', setting: 'lookup-by-subnet' }],
+  );
+  assert.equal(
+    resolve({ 'lookup-by-subnet': ['yes'], 'lookup-by-host': ['yes'] }, {}).values['client-key'],
+    'host',
+  );
   assert.match(resolve({ delay: ['3d'] }, {}).problems[0] ?? '', /no retry could ever pass/);
 });
 
