@@ -1,0 +1,122 @@
+/**
+ * What stands between the time stamp and the text of a log line: host, program and process.
+ *
+ *     HOST TAG[PID]: TEXT      HOST TAG: TEXT      HOST mail.info TAG[PID]: TEXT (busybox)
+ *     HOST TAG PID MSGID STRUCTURED-DATA  TEXT     RFC 5424 section 6
+ *     … TAG[PID]: [ID 197553 mail.info] TEXT       Solaris
+ *     … docker-compose[1]: mail-1  | HEADER TEXT   a log within a log: the inner program counts
+ *
+ * A tag is Postfix's syslog_name and the program's name, joined with slashes: only the part behind the last one counts.
+ */
+import { isStructured, scanStamp } from './stamp.js';
+
+/**
+ * Programs whose lines say something about mail. `postfix`: one of Postfix's, but the tag does not say which, because rsyslog
+ * ends an RFC 5424 APP-NAME at the first slash. `other` may still be a policy server.
+ */
+export type Program =
+  | 'postfix'
+  | 'smtpd'
+  | 'postscreen'
+  | 'cleanup'
+  | 'qmgr'
+  | 'delivery'
+  | 'pickup'
+  | 'bounce'
+  | 'postsuper'
+  | 'logger'
+  | 'other';
+
+export interface Header {
+  readonly program: Program;
+  /** Empty where the tag has none. */
+  readonly processId: string;
+  /** Index at which the text begins. */
+  readonly text: number;
+}
+
+const programs = new Map<string, Program>([
+  ['smtpd', 'smtpd'],
+  ['postscreen', 'postscreen'],
+  ['cleanup', 'cleanup'],
+  ['qmgr', 'qmgr'],
+  ['nqmgr', 'qmgr'],
+  ['oqmgr', 'qmgr'],
+  ['smtp', 'delivery'],
+  ['lmtp', 'delivery'],
+  ['local', 'delivery'],
+  ['virtual', 'delivery'],
+  ['pipe', 'delivery'],
+  ['discard', 'delivery'],
+  ['error', 'delivery'],
+  ['pickup', 'pickup'],
+  ['bounce', 'bounce'],
+  ['postsuper', 'postsuper'],
+  ['rsyslogd', 'logger'],
+  ['syslog-ng', 'logger'],
+  ['journal', 'logger'],
+  ['systemd-journald', 'logger'],
+]);
+
+function programOf(line: string, start: number, end: number): Program {
+  const slash = line.lastIndexOf('/', end - 1);
+  const name = line.slice(slash >= start ? slash + 1 : start, end);
+  return programs.get(name) ?? (name.startsWith('postfix') ? 'postfix' : 'other');
+}
+
+/** A log within a log, such as docker's: its header, where the text begins with one. */
+function innerHeader(line: string, text: number): Header | undefined {
+  const bar = line.indexOf('| ', text);
+  const at = bar >= 0 && bar < text + 64 ? bar + 2 : text;
+  const stamp = scanStamp(line, at);
+  if (stamp) return readHeader(line, stamp.end + 1);
+  return at === text ? undefined : { program: 'other', processId: '', text: at };
+}
+
+function structuredHeader(line: string, at: number): Header | undefined {
+  const host = line.indexOf(' ', at);
+  const tag = line.indexOf(' ', host + 1);
+  const process = line.indexOf(' ', tag + 1);
+  const message = line.indexOf(' ', process + 1);
+  if (host < 0 || tag < 0 || process < 0 || message < 0) return undefined;
+  const bracket = line.charCodeAt(message + 1) === 91 ? line.indexOf('] ', message) : message + 1;
+  if (bracket < 0) return undefined;
+  let text = bracket + 1;
+  while (line.charCodeAt(text) === 32) text += 1;
+  // The byte order mark that RFC 5424 section 6.4 puts before UTF-8.
+  if (line.startsWith('\u00ef\u00bb\u00bf', text)) text += 3;
+  const processId = line.slice(tag + 1, process);
+  // With another syslog_name than `postfix`, no tag tells a program of Postfix from others.
+  const program = programOf(line, host + 1, tag);
+  return {
+    program: program === 'other' ? 'postfix' : program,
+    processId: processId === '-' ? '' : processId,
+    text,
+  };
+}
+
+/** The header that begins at `at`, behind the time stamp; undefined when the line has none. */
+export function readHeader(line: string, at: number): Header | undefined {
+  const stampedAgain = scanStamp(line, at);
+  if (stampedAgain) return readHeader(line, stampedAgain.end + 1);
+  if (isStructured(line)) return structuredHeader(line, at);
+  const colon = line.indexOf(': ', at);
+  if (colon < 0) return undefined;
+  const start = Math.max(at, line.lastIndexOf(' ', colon) + 1);
+  let end = colon;
+  let processId = '';
+  if (line.charCodeAt(colon - 1) === 93) {
+    const bracket = line.lastIndexOf('[', colon);
+    if (bracket > start) {
+      end = bracket;
+      processId = line.slice(bracket + 1, colon - 1);
+    }
+  }
+  const program = programOf(line, start, end);
+  let text = colon + 2;
+  if (line.startsWith('[ID ', text)) {
+    const close = line.indexOf('] ', text);
+    if (close > 0) text = close + 2;
+  }
+  return (program === 'other' ? innerHeader(line, text) : undefined) ?? { program, processId, text };
+}

@@ -1,0 +1,185 @@
+/** Lines with their times to attempts in time order: unfolds repeated lines, and remembers no more than is open. */
+import type { Address } from '../greylist/address.js';
+import type { LoggedAttempt } from './attempts.js';
+import { createCounts, type ReadingCounts } from './counts.js';
+import { readEvent } from './grammar.js';
+import type { TextPattern } from './greylisting.js';
+import { readHeader, type Header } from './header.js';
+import { closeMessage, onEvent, type Joining, type OpenMessage, type ProxySession } from './messages.js';
+import { createTimeOrder } from './order.js';
+import { createPairing } from './pairing.js';
+import { createRecent } from './recent.js';
+
+export interface JoinOptions {
+  /** Clients whose mail is never greylisted (Postfix: mynetworks). Default: loopback addresses. */
+  readonly isLocal?: ((address: Address) => boolean) | undefined;
+  /** Replies that are greylisting beside the known wordings. */
+  readonly greylistPattern?: TextPattern | undefined;
+  /** An open message untouched for so long (up to twice) is given up. Default one day: a deferred one is tried at least every maximal_backoff_time, 4000 s. */
+  readonly horizonSeconds?: number | undefined;
+  /** Attempts are held back at most so long for one that is older but not yet told. Default 15 minutes. */
+  readonly windowSeconds?: number | undefined;
+  /** Attempts held at most. */
+  readonly mostHeld?: number | undefined;
+}
+
+export interface Joiner {
+  /** A line, the index of its header (behind the time stamp), and its time in epoch seconds. */
+  push: (line: string, at: number, time: number) => void;
+  /** A line without a time stamp: a policy server's has the time of the line before, others are skipped. */
+  pushUnstamped: (line: string, time: number | undefined) => void;
+  /** The attempts that are ready, in time order; each is given once. */
+  take: () => LoggedAttempt[];
+  /** Ends the log: `take` then gives the rest. */
+  finish: () => void;
+  readonly counts: ReadingCounts;
+}
+
+/** Lines of one moment may come swapped: attempts younger than this are always held. */
+const settleSeconds = 3;
+
+/** Copies taken for one folded line; loggers fold some hundreds at most. */
+const mostRepeats = 10_000;
+
+const loopbackIPv6 = '0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,1';
+
+/** True for 127.0.0.0/8 and ::1. */
+export function isLoopback(address: Address): boolean {
+  return address.family === 4 ? address.bytes[0] === 127 : address.bytes.join() === loopbackIPv6;
+}
+
+function createJoining(options: JoinOptions): Joining {
+  const counts = createCounts();
+  const horizon = options.horizonSeconds ?? 86_400;
+  const giveUp = (sessions: ProxySession[]) => {
+    counts.incomplete += sessions.filter((session) => !session.claimed && !session.policed).length;
+  };
+  const joining: Joining = {
+    counts,
+    isLocal: options.isLocal ?? isLoopback,
+    greylistPattern: options.greylistPattern,
+    clients: new Map(),
+    open: createRecent<OpenMessage>(horizon, (message) => {
+      closeMessage(joining, message);
+    }),
+    sessions: createRecent<ProxySession[]>(horizon, giveUp),
+    sessionsOfProcess: createRecent<ProxySession>(horizon),
+    pairing: createPairing(),
+    order: createTimeOrder(options.mostHeld ?? 100_000),
+    pending: [],
+    line: 0,
+  };
+  return joining;
+}
+
+/** How many more times the line before was logged: `last message repeated N times` (sysklogd). */
+function repeatsOfLast(line: string, at: number): number {
+  const mark = line.indexOf('last message repeated ', at);
+  return mark < 0 ? 0 : Number.parseInt(line.slice(mark + 22, mark + 32), 10) || 0;
+}
+
+const folded = /^message repeated (\d{1,9}) times: \[ ?/;
+
+/** Drops what no longer holds anything back. */
+function trimPending(joining: Joining, tooOld: number): number {
+  const { pending } = joining;
+  let first = 0;
+  for (; first < pending.length; first += 1) {
+    const message = pending[first];
+    if (message && !message.settled && message.time > tooOld) break;
+  }
+  if (first > 0) joining.pending = pending.slice(first);
+  return joining.pending[0]?.time ?? Infinity;
+}
+
+/** Makes a joiner for one log, or one set of merged logs. */
+export function createJoiner(options: JoinOptions = {}): Joiner {
+  const joining = createJoining(options);
+  const { counts } = joining;
+  const windowSeconds = options.windowSeconds ?? 900;
+  let ready: LoggedAttempt[] = [];
+  let now = -Infinity;
+  let last: { line: string; header: Header } | undefined;
+
+  const out = (value: LoggedAttempt, late: boolean) => {
+    counts[value.logged] += 1;
+    if (late) counts.lateAttempts += 1;
+    ready.push(value);
+  };
+  const release = () => {
+    const oldest = trimPending(joining, now - windowSeconds);
+    joining.order.release(Math.max(now - windowSeconds, Math.min(oldest, now - settleSeconds)), out);
+  };
+  const advance = (time: number) => {
+    // Files in the wrong order: what is held belongs to a later time.
+    if (time < now - windowSeconds) joining.order.release(Infinity, out);
+    now = time < now - windowSeconds ? time : Math.max(now, time);
+    counts.firstTime = Math.min(counts.firstTime ?? time, time);
+    counts.lastTime = Math.max(counts.lastTime ?? time, time);
+    release();
+    joining.open.advance(now);
+    joining.sessions.advance(now);
+    joining.sessionsOfProcess.advance(now);
+    joining.pairing.advance(now);
+  };
+  const say = (line: string, header: Header, time: number, times: number) => {
+    const event = readEvent(line, header);
+    if (event) for (let count = 0; count < times; count += 1) onEvent(joining, event, time);
+  };
+  const sayFolded = (line: string, header: Header, time: number): boolean => {
+    const found = folded.exec(line.slice(header.text, header.text + 40));
+    if (!found) return false;
+    const inner = line.slice(header.text + found[0].length, line.endsWith(']') ? -1 : undefined);
+    const times = Math.min(mostRepeats, Number(found[1]));
+    counts.repeatedLines += times;
+    say(inner, { ...header, text: 0 }, time, times);
+    return true;
+  };
+  const sayAgain = (line: string, at: number, time: number) => {
+    const times = Math.min(mostRepeats, repeatsOfLast(line, at));
+    if (times === 0 || !last) return;
+    counts.repeatedLines += times;
+    say(last.line, last.header, time, times);
+  };
+  const count = () => {
+    counts.lines += 1;
+    joining.line += 1;
+  };
+
+  return {
+    counts,
+    push: (line, at, time) => {
+      count();
+      if (time !== now) advance(time);
+      const header = readHeader(line, at);
+      if (!header) {
+        sayAgain(line, at, time);
+        return;
+      }
+      last = { line, header };
+      if (line.charCodeAt(header.text) === 109 && sayFolded(line, header, time)) return;
+      say(line, header, time, 1);
+    },
+    pushUnstamped: (line, time) => {
+      count();
+      const header: Header = { program: 'other', processId: '', text: 0 };
+      const event = time === undefined ? undefined : readEvent(line, header);
+      if (event && time !== undefined) {
+        if (time !== now) advance(time);
+        onEvent(joining, event, time);
+      } else if (line !== '') counts.skippedLines += 1;
+    },
+    take: () => {
+      const taken = ready;
+      ready = [];
+      return taken;
+    },
+    finish: () => {
+      joining.order.release(Infinity, out);
+      for (const message of joining.open.values()) closeMessage(joining, message);
+      for (const sessions of joining.sessions.values()) {
+        counts.incomplete += sessions.filter((session) => !session.claimed && !session.policed).length;
+      }
+    },
+  };
+}

@@ -1,0 +1,166 @@
+/**
+ * Log files, standard input and gzip to blocks of bytes: the only I/O of this room.
+ *
+ * What a file is, its content says: gzip (RFC 1952; several members in a row are one file) is unpacked, other
+ * compressions are named and refused. Blocks come as fast as they are asked for. What can be read before an error
+ * is given out before the error.
+ */
+import { open } from 'node:fs/promises';
+import { createGunzip } from 'node:zlib';
+import { Failure, reasonOf } from '../greylist/failure.js';
+
+/** Why a source, or the rest of it, could not be read. */
+export interface SourceProblem {
+  readonly source: string;
+  readonly message: string;
+}
+
+export interface Source {
+  /** As named by the caller. */
+  readonly name: string;
+  /** Epoch seconds, with fraction; undefined for standard input. */
+  readonly modifiedAt: number | undefined;
+  /** Blocks of unpacked bytes, each valid until the next is asked for. Ends with a Failure when it can't be read on. */
+  readonly blocks: AsyncGenerator<Buffer, void, undefined>;
+}
+
+/** Bytes read at once: large enough that reading costs little, small enough to stay in a processor's cache. */
+const blockBytes = 262_144;
+/** Bytes unpacked at once; deflate makes at most 1032 times as many of them. */
+const packedBytes = 16_384;
+
+const otherPackings: readonly (readonly [magic: string, program: string])[] = [
+  ['fd377a585a00', 'xz'],
+  ['28b52ffd', 'zstd'],
+  ['425a68', 'bzip2'],
+  ['504b0304', 'unzip'],
+];
+
+async function* fileBlocks(name: string): AsyncGenerator<Buffer, void, undefined> {
+  const file = await open(name, 'r');
+  try {
+    const buffer = Buffer.allocUnsafe(blockBytes);
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, blockBytes, null);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function modifiedAt(name: string): Promise<number> {
+  const file = await open(name, 'r');
+  try {
+    const status = await file.stat();
+    if (status.isDirectory()) throw new Failure('is a directory');
+    return status.mtimeMs / 1000;
+  } finally {
+    await file.close();
+  }
+}
+
+function unpackFailure(error: unknown): Failure {
+  const early = error instanceof Error && 'code' in error && error.code === 'Z_BUF_ERROR';
+  return new Failure(
+    early ? 'the gzip data ends too early' : `the gzip data is damaged: ${reasonOf(error)}`,
+    { cause: error },
+  );
+}
+
+/** Unpacks piece by piece, so that all that comes out of a piece is given on before the next goes in. */
+async function* unpacked(blocks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  const gunzip = createGunzip({ chunkSize: blockBytes });
+  let out: Buffer[] = [];
+  const failed = new Promise<Error>((resolve) => gunzip.once('error', resolve));
+  gunzip.on('data', (block: Buffer) => out.push(block));
+  const drained = (): Buffer[] => {
+    const blocksOut = out;
+    out = [];
+    return blocksOut;
+  };
+  const step = (start: (done: (error?: Error | null) => void) => void): Promise<Error | undefined> =>
+    Promise.race([
+      failed,
+      new Promise<Error | undefined>((resolve) => {
+        start((error) => {
+          resolve(error ?? undefined);
+        });
+      }),
+    ]);
+  try {
+    for await (const block of blocks) {
+      for (let at = 0; at < block.length; at += packedBytes) {
+        const piece = block.subarray(at, at + packedBytes);
+        const error = await step((done) => gunzip.write(piece, done));
+        yield* drained();
+        if (error) throw unpackFailure(error);
+      }
+    }
+    const error = await step((done) => {
+      gunzip.once('end', done);
+      gunzip.end();
+    });
+    yield* drained();
+    if (error) throw unpackFailure(error);
+  } finally {
+    gunzip.destroy();
+  }
+}
+
+/** `first`, then the rest of `blocks`; closes `blocks` at the end. */
+async function* chained(
+  first: Buffer[],
+  blocks: AsyncIterator<Buffer>,
+): AsyncGenerator<Buffer, void, undefined> {
+  try {
+    yield* first;
+    for (let next = await blocks.next(); !next.done; next = await blocks.next()) yield next.value;
+  } finally {
+    await blocks.return?.();
+  }
+}
+
+async function* plainOrUnpacked(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  const blocks = input[Symbol.asyncIterator]();
+  const head: Buffer[] = [];
+  let start = Buffer.alloc(0);
+  // A pipe may bring the first bytes one by one.
+  while (start.length < 6) {
+    const next = await blocks.next();
+    if (next.done) break;
+    head.push(next.value);
+    start = Buffer.concat([start, next.value.subarray(0, 6)]);
+    if (start.length < 6) head[head.length - 1] = Buffer.from(next.value);
+  }
+  const magic = start.toString('hex', 0, 6);
+  const packing = otherPackings.find(([bytes]) => magic.startsWith(bytes));
+  if (packing) {
+    await blocks.return?.();
+    throw new Failure(`is compressed; unpack it with ${packing[1]} first`);
+  }
+  const all = chained(head, blocks);
+  yield* magic.startsWith('1f8b') ? unpacked(all) : all;
+}
+
+async function* explained(blocks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  try {
+    yield* blocks;
+  } catch (error) {
+    throw error instanceof Failure ? error : new Failure(reasonOf(error), { cause: error });
+  }
+}
+
+/** Opens a file, or `-` for `stdin`. Throws a Failure, without the name, when there is nothing to read. */
+export async function openSource(name: string, stdin: AsyncIterable<Buffer> | undefined): Promise<Source> {
+  if (name === '-') {
+    if (!stdin) throw new Failure('there is no standard input');
+    return { name, modifiedAt: undefined, blocks: explained(plainOrUnpacked(stdin)) };
+  }
+  try {
+    return { name, modifiedAt: await modifiedAt(name), blocks: explained(plainOrUnpacked(fileBlocks(name))) };
+  } catch (error) {
+    throw error instanceof Failure ? error : new Failure(reasonOf(error), { cause: error });
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Time stamps to epoch seconds, line by line. Stamps without a year get the one that fits: the first of a file the
+ * latest that is not after the file's own date, each further one the year nearest to the line before, so that
+ * December to January is a step forward and February 29 lies in a leap year. Stamps without a zone are local time;
+ * in the hour that a clock repeats at the end of summer time, a step back means the second pass.
+ *
+ * Known gap: a file without years that spans more than one is a whole number of years late unless `year` is given.
+ */
+import { fractionEnd, priorityEnd, scanStamp, type Stamp } from './stamp.js';
+
+/** Epoch seconds at which this hour of local time begins; `month` 0–11, `hour` may be 24. */
+export type LocalTime = (year: number, month: number, day: number, hour: number) => number;
+
+export interface StampOptions {
+  /** Epoch seconds not long before which the last line was written: the file's date, or now. */
+  readonly writtenAt: number;
+  /** The year of the first line, for stamps without one. */
+  readonly year?: number | undefined;
+  /** Default: the zone of this process. */
+  readonly localTime?: LocalTime | undefined;
+}
+
+export interface StampReader {
+  /** Index of the first character behind the stamp and its blank; −1 when the line has no stamp. Sets `time`. */
+  read: (line: string) => number;
+  /** Epoch seconds of the latest stamp read; undefined before the first. */
+  time: number | undefined;
+}
+
+const day = 86_400;
+
+/** The zone of this process. */
+export const processLocalTime: LocalTime = (year, month, dayOfMonth, hour) =>
+  Math.floor(new Date(year, month, dayOfMonth, hour).getTime() / 1000);
+
+function isLeap(year: number): boolean {
+  return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
+}
+
+/** The hour a stamp lies in, found once for all its lines. */
+interface Hour {
+  readonly key: string;
+  readonly start: number;
+  readonly repeated: boolean;
+}
+
+/** Gives stamps their place in time; `previous` is the time of the line before. */
+function createCalendar(options: StampOptions) {
+  const localTime = options.localTime ?? processLocalTime;
+  const latest = options.year === undefined ? options.writtenAt + day : Infinity;
+  let yearless: { month: number; day: number; year: number } | undefined;
+  let hour: Hour = { key: '', start: 0, repeated: false };
+
+  const fits = (year: number, stamp: Stamp) =>
+    (stamp.month !== 1 || stamp.day < 29 || isLeap(year)) &&
+    localTime(year, stamp.month, stamp.day, 0) <= latest;
+
+  const firstYear = (stamp: Stamp): number => {
+    if (options.year !== undefined) return options.year;
+    const last = new Date(latest * 1000).getUTCFullYear() + 1;
+    // Leap years are at most eight years apart.
+    for (let year = last; year > last - 10; year -= 1) if (fits(year, stamp)) return year;
+    return last;
+  };
+
+  const nearestYear = (stamp: Stamp, previous: number): number => {
+    const around = new Date(previous * 1000).getUTCFullYear();
+    const distance = (year: number) => Math.abs(localTime(year, stamp.month, stamp.day, 0) - previous);
+    const years = [around, around - 1, around + 1].filter((year) => fits(year, stamp));
+    return years.sort((a, b) => distance(a) - distance(b))[0] ?? around;
+  };
+
+  const yearOf = (stamp: Stamp, previous: number | undefined): number => {
+    if (stamp.year !== undefined) return stamp.year;
+    if (yearless?.month === stamp.month && yearless.day === stamp.day) return yearless.year;
+    const year = previous === undefined ? firstYear(stamp) : nearestYear(stamp, previous);
+    yearless = { month: stamp.month, day: stamp.day, year };
+    return year;
+  };
+
+  return (stamp: Stamp, previous: number | undefined): number => {
+    const year = yearOf(stamp, previous);
+    if (stamp.zoneSeconds !== undefined) {
+      return Date.UTC(year, stamp.month, stamp.day) / 1000 + stamp.clockSeconds - stamp.zoneSeconds;
+    }
+    const hours = Math.floor(stamp.clockSeconds / 3600);
+    const key = `${year} ${stamp.month} ${stamp.day} ${hours}`;
+    if (key !== hour.key) {
+      const start = localTime(year, stamp.month, stamp.day, hours);
+      const next = localTime(year, stamp.month, stamp.day, hours + 1);
+      hour = { key, start, repeated: next - start === 7200 };
+    }
+    const time = hour.start + (stamp.clockSeconds % 3600);
+    const secondPass = hour.repeated && previous !== undefined && previous - time > 1800;
+    return secondPass ? time + 3600 : time;
+  };
+}
+
+/** Makes a reader for the lines of one file, in their order. */
+export function createStampReader(options: StampOptions): StampReader {
+  const place = createCalendar(options);
+  // Lines of the same second, fraction and zone apart, need no second look.
+  let second = '';
+  let zone = '';
+
+  const knownEnd = (line: string, at: number): number => {
+    if (second === '' || !line.startsWith(second, at)) return -1;
+    const zoneStart = fractionEnd(line, at + second.length);
+    const end = zoneStart + zone.length;
+    return line.charCodeAt(end) === 32 && line.startsWith(zone, zoneStart) ? end : -1;
+  };
+
+  const reader: StampReader = {
+    time: undefined,
+    read: (line) => {
+      const at = priorityEnd(line);
+      const known = knownEnd(line, at);
+      if (known >= 0) return known + 1;
+      const stamp = scanStamp(line, at);
+      if (!stamp) return -1;
+      if ('epochSeconds' in stamp) {
+        reader.time = stamp.epochSeconds;
+        return stamp.end + 1;
+      }
+      reader.time = place(stamp, reader.time);
+      second = line.slice(at, stamp.clockEnd);
+      zone = line.slice(stamp.zoneStart, stamp.end);
+      return stamp.end + 1;
+    },
+  };
+  return reader;
+}
