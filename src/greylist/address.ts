@@ -23,10 +23,23 @@ const decimal = /^(?:0|[1-9]\d{0,2})$/;
 const hexadecimal = /^[0-9a-f]{1,4}$/i;
 
 function parseIPv4(text: string): number[] | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
-  const bytes = parts.map((part) => (decimal.test(part) ? Number(part) : 256));
-  return bytes.every((byte) => byte < 256) ? bytes : undefined;
+  const bytes: number[] = [];
+  let byte = 0;
+  let digits = 0;
+  for (let index = 0; index <= text.length; index += 1) {
+    const code = index < text.length ? text.charCodeAt(index) : 46;
+    if (code === 46) {
+      if (digits === 0 || byte > 255) return undefined;
+      bytes.push(byte);
+      byte = 0;
+      digits = 0;
+    } else {
+      digits += 1;
+      if (code < 48 || code > 57 || digits > 3) return undefined;
+      byte = byte * 10 + code - 48;
+    }
+  }
+  return bytes.length === 4 ? bytes : undefined;
 }
 
 function parseGroups(text: string): number[] | undefined {

@@ -64,15 +64,20 @@ export function internalForm(address: string): string {
   return address;
 }
 
-function isAscii(text: string): boolean {
-  for (let index = 0; index < text.length; index += 1) if (text.charCodeAt(index) > 127) return false;
-  return true;
-}
+const beyondAscii = /[^\0-\x7f]/;
 
 /** A piece of a line as text that can be kept: UTF-8 where it is valid, U+FFFD where it is not; without its block. */
 export function readable(piece: string): string {
-  if (!isAscii(piece)) return Buffer.from(piece, 'latin1').toString('utf8');
-  return detached(piece);
+  return beyondAscii.test(piece) ? Buffer.from(piece, 'latin1').toString('utf8') : detached(piece);
+}
+
+/** `readable` for three pieces at once, at the price of one. */
+export function readableTriple(first: string, second: string, third: string): [string, string, string] {
+  // The three remain parts of one small string.
+  const whole = `${first}${second}${third}`;
+  if (beyondAscii.test(whole)) return [readable(first), readable(second), readable(third)];
+  const afterSecond = first.length + second.length;
+  return [whole.slice(0, first.length), whole.slice(first.length, afterSecond), whole.slice(afterSecond)];
 }
 
 /** The same string, but not part of the block it was cut from, which it would keep in memory. */

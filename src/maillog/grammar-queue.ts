@@ -1,7 +1,7 @@
 /**
  * Lines of the programs that handle a message once it is queued.
  *
- *     cleanup   QID: message-id=…     QID: milter-reject|reject|discard: STAGE … from CLIENT: REPLY; ENVELOPE
+ *     cleanup   QID: milter-reject|reject|discard: STAGE … from CLIENT: REPLY; ENVELOPE
  *     qmgr      QID: from=<S>, size=N, nrcpt=N (queue active)     QID: removed
  *     delivery  QID: to=<R>, [orig_to=<O>, ]relay=…, …, status=WORD (text)
  *     pickup    QID: uid=N from=<S>
@@ -29,7 +29,6 @@ export function cleanupEvent(line: string, header: Header): LogEvent | undefined
   const message = queueIdAt(line, header.text);
   if (!message) return undefined;
   const { queueId, at } = message;
-  if (line.startsWith('message-id=', at)) return { type: 'internal', queueId };
   if (line.startsWith('milter-reject: ', at))
     return refusalEvent(line, queueId, at + 15, 'milter', header.processId);
   if (line.startsWith('milter-discard: ', at) || isContentAction(line, at, 'discard: ')) {

@@ -22,19 +22,36 @@ const otherCodes = new Set([
   '4.7.25', // reject_unknown_client_hostname (RFC 7372)
 ]);
 
-const enhancedCode = /^(?:\d{3} )?([245]\.\d{1,3}\.\d{1,3})(?= |$)/;
-const basicCode = /^\d{3}(?= |$)/;
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57;
+}
+
+/** Index behind a reply code, or an enhanced one, at `at`; `at` where there is none. */
+function codeEnd(reply: string, at: number): number {
+  let end = at;
+  let code = reply.charCodeAt(end);
+  while (isDigit(code) || (code === 46 && end > at)) {
+    end += 1;
+    code = reply.charCodeAt(end);
+  }
+  return end < reply.length && code !== 32 ? at : end;
+}
 
 /** `450 4.2.0`, `4.7.1`, `450` …: the codes that a reply begins with; empty when it has none. */
 export function replyCodes(reply: string): string {
-  return (enhancedCode.exec(reply) ?? basicCode.exec(reply))?.[0] ?? '';
+  const basic = codeEnd(reply, 0);
+  const isBasic = basic === 3 && isDigit(reply.charCodeAt(1));
+  const enhanced = isBasic ? codeEnd(reply, 4) : basic;
+  const isEnhanced = enhanced > (isBasic ? 8 : 4) && reply.charCodeAt(isBasic ? 5 : 1) === 46;
+  if (isEnhanced) return reply.slice(0, enhanced);
+  return isBasic ? reply.slice(0, 3) : '';
 }
 
 /** The reply's reason, without what quotes the client: `<address>: Recipient address rejected: `. */
 function reasonOf(reply: string, codes: string): string {
+  const rejected = reply.lastIndexOf(' rejected: ');
+  if (rejected >= 0) return reply.slice(rejected + 11);
   const text = reply.slice(codes.length).trimStart();
-  const rejected = text.lastIndexOf(' rejected: ');
-  if (rejected >= 0) return text.slice(rejected + 11);
   return text.startsWith('<') ? text.slice(text.lastIndexOf('>: ') + 1) : text;
 }
 

@@ -35,7 +35,7 @@ export interface Header {
   readonly text: number;
 }
 
-const programs = new Map<string, Program>([
+const programs: readonly (readonly [name: string, program: Program])[] = [
   ['smtpd', 'smtpd'],
   ['postscreen', 'postscreen'],
   ['cleanup', 'cleanup'],
@@ -56,12 +56,20 @@ const programs = new Map<string, Program>([
   ['syslog-ng', 'logger'],
   ['journal', 'logger'],
   ['systemd-journald', 'logger'],
-]);
+];
+
+/** By length of the name: cheaper than making a string to look it up. */
+const programsOfLength = Array.from({ length: 17 }, (_, length) =>
+  programs.filter(([name]) => name.length === length),
+);
 
 function programOf(line: string, start: number, end: number): Program {
   const slash = line.lastIndexOf('/', end - 1);
-  const name = line.slice(slash >= start ? slash + 1 : start, end);
-  return programs.get(name) ?? (name.startsWith('postfix') ? 'postfix' : 'other');
+  const nameAt = slash >= start ? slash + 1 : start;
+  for (const [name, program] of programsOfLength[end - nameAt] ?? []) {
+    if (line.startsWith(name, nameAt)) return program;
+  }
+  return line.startsWith('postfix', nameAt) ? 'postfix' : 'other';
 }
 
 /** A log within a log, such as docker's: its header, where the text begins with one. */

@@ -5,7 +5,17 @@ import { createCounts, type ReadingCounts } from './counts.js';
 import { readEvent } from './grammar.js';
 import type { TextPattern } from './greylisting.js';
 import { readHeader, type Header } from './header.js';
-import { closeMessage, onEvent, type Joining, type OpenMessage, type ProxySession } from './messages.js';
+import {
+  closeMessage,
+  dropMessage,
+  exclude,
+  type Joining,
+  type OpenMessage,
+  type ProxySession,
+} from './joining.js';
+import { onClient, onDelivery, onProxied, onQueued } from './messages.js';
+import { onPolicy, onRefusal } from './verdicts.js';
+import type { LogEvent } from './events.js';
 import { createTimeOrder } from './order.js';
 import { createPairing } from './pairing.js';
 import { createRecent } from './recent.js';
@@ -28,6 +38,8 @@ export interface Joiner {
   push: (line: string, at: number, time: number) => void;
   /** A line without a time stamp: a policy server's has the time of the line before, others are skipped. */
   pushUnstamped: (line: string, time: number | undefined) => void;
+  /** So many lines without meaning, the last of them at `time`. */
+  pass: (lines: number, time: number) => void;
   /** The attempts that are ready, in time order; each is given once. */
   take: () => LoggedAttempt[];
   /** Ends the log: `take` then gives the rest. */
@@ -58,7 +70,7 @@ function createJoining(options: JoinOptions): Joining {
     counts,
     isLocal: options.isLocal ?? isLoopback,
     greylistPattern: options.greylistPattern,
-    clients: new Map(),
+    client: undefined,
     open: createRecent<OpenMessage>(horizon, (message) => {
       closeMessage(joining, message);
     }),
@@ -92,6 +104,47 @@ function trimPending(joining: Joining, tooOld: number): number {
   return joining.pending[0]?.time ?? Infinity;
 }
 
+/** Takes in what one line says. */
+function onEvent(joining: Joining, event: LogEvent, time: number): void {
+  switch (event.type) {
+    case 'policy':
+      onPolicy(joining, event, time);
+      break;
+    case 'client':
+      onClient(joining, event, time);
+      break;
+    case 'refusal':
+      onRefusal(joining, event, time);
+      break;
+    case 'proxied':
+      onProxied(joining, event);
+      break;
+    case 'queued':
+      onQueued(joining, event);
+      break;
+    case 'delivery':
+      onDelivery(joining, event);
+      break;
+    case 'removed':
+      closeMessage(joining, joining.open.take(event.queueId));
+      break;
+    case 'discarded':
+      joining.counts.discarded += 1;
+      dropMessage(joining, event.queueId);
+      break;
+    case 'internal':
+      if (joining.open.get(event.queueId) === undefined) {
+        joining.counts.internal += 1;
+        exclude(joining, event.queueId);
+      }
+      break;
+    case 'lost':
+      joining.counts.lossMarkers += 1;
+      joining.counts.lostLines += event.lines;
+      break;
+  }
+}
+
 /** Makes a joiner for one log, or one set of merged logs. */
 export function createJoiner(options: JoinOptions = {}): Joiner {
   const joining = createJoining(options);
@@ -99,7 +152,8 @@ export function createJoiner(options: JoinOptions = {}): Joiner {
   const windowSeconds = options.windowSeconds ?? 900;
   let ready: LoggedAttempt[] = [];
   let now = -Infinity;
-  let last: { line: string; header: Header } | undefined;
+  let lastLine = '';
+  let lastHeader: Header | undefined;
 
   const out = (value: LoggedAttempt, late: boolean) => {
     counts[value.logged] += 1;
@@ -137,9 +191,9 @@ export function createJoiner(options: JoinOptions = {}): Joiner {
   };
   const sayAgain = (line: string, at: number, time: number) => {
     const times = Math.min(mostRepeats, repeatsOfLast(line, at));
-    if (times === 0 || !last) return;
+    if (times === 0 || !lastHeader) return;
     counts.repeatedLines += times;
-    say(last.line, last.header, time, times);
+    say(lastLine, lastHeader, time, times);
   };
   const count = () => {
     counts.lines += 1;
@@ -156,7 +210,8 @@ export function createJoiner(options: JoinOptions = {}): Joiner {
         sayAgain(line, at, time);
         return;
       }
-      last = { line, header };
+      lastLine = line;
+      lastHeader = header;
       if (line.charCodeAt(header.text) === 109 && sayFolded(line, header, time)) return;
       say(line, header, time, 1);
     },
@@ -168,6 +223,12 @@ export function createJoiner(options: JoinOptions = {}): Joiner {
         if (time !== now) advance(time);
         onEvent(joining, event, time);
       } else if (line !== '') counts.skippedLines += 1;
+    },
+    pass: (lines, time) => {
+      counts.lines += lines;
+      joining.line += lines;
+      lastHeader = undefined;
+      if (time !== now) advance(time);
     },
     take: () => {
       const taken = ready;

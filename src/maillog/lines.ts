@@ -6,70 +6,88 @@
  * which a crash leaves in a file, are dropped. Of a line that is longer than the limit the beginning is kept.
  */
 
-/** What is kept of one line: Postfix writes at most 2,000 bytes of text, journals more. */
+/** What is kept of one line: Postfix writes at most 2,000 bytes of text, a journal's JSON some times as much. */
 export const defaultLineLimitBytes = 65_536;
 
 export interface LineSplitter {
-  /** The lines that end in `block`; the bytes are not referred to afterwards. */
-  push: (block: Buffer) => string[];
+  /** Takes the next block, when `next` has told that there is no line left; the bytes are not referred to afterwards. */
+  readonly feed: (block: Buffer) => void;
+  /** Moves to the next line; false when the rest of the block is none. */
+  readonly next: () => boolean;
+  /** The line is `text` from `start` to `end`: most are not worth a string of their own. */
+  text: string;
+  start: number;
+  end: number;
   /** The rest without a line end; empty when there is none. Call once, at the end. */
-  finish: () => string;
+  readonly finish: () => string;
   /** Bytes beyond the limit that were dropped so far. */
-  cutBytes: () => number;
+  cutBytes: number;
 }
 
-function withoutNuls(line: string): string {
-  let start = 0;
-  while (line.charCodeAt(start) === 0) start += 1;
-  return line.slice(start);
-}
+const newline = '\n';
+const carriageReturn = 13;
 
 /** Makes a splitter that keeps at most `limitBytes` of a line. */
 export function createLineSplitter(limitBytes = defaultLineLimitBytes): LineSplitter {
+  let block = '';
+  let position = 0;
   let rest = '';
-  let cut = 0;
-
-  const kept = (line: string): string => {
-    let whole = line;
-    if (whole.charCodeAt(whole.length - 1) === 13) whole = whole.slice(0, -1);
-    if (whole.charCodeAt(0) === 0) whole = withoutNuls(whole);
-    if (whole.length <= limitBytes) return whole;
-    cut += whole.length - limitBytes;
-    return whole.slice(0, limitBytes);
-  };
 
   const remember = (text: string) => {
     // One byte more than the limit, because the last one may be the CR.
     const room = Math.max(0, limitBytes + 1 - rest.length);
-    if (text.length > room) cut += text.length - room;
+    if (text.length > room) splitter.cutBytes += text.length - room;
     rest += text.slice(0, room);
   };
+  const set = (text: string, from: number, to: number) => {
+    let start = from;
+    let end = to;
+    if (end > start && text.charCodeAt(end - 1) === carriageReturn) end -= 1;
+    while (start < end && text.charCodeAt(start) === 0) start += 1;
+    if (end - start > limitBytes) {
+      splitter.cutBytes += end - start - limitBytes;
+      end = start + limitBytes;
+    }
+    splitter.text = text;
+    splitter.start = start;
+    splitter.end = end;
+  };
+  const takeRest = () => {
+    const line = rest;
+    rest = '';
+    set(line, 0, line.length);
+  };
 
-  return {
-    push: (block) => {
-      const text = block.toString('latin1');
-      const lines: string[] = [];
-      let start = 0;
-      let end = text.indexOf('\n');
-      if (end >= 0 && rest !== '') {
-        remember(text.slice(0, end));
-        lines.push(kept(rest));
-        rest = '';
-        start = end + 1;
-        end = text.indexOf('\n', start);
+  const splitter: LineSplitter = {
+    text: '',
+    start: 0,
+    end: 0,
+    cutBytes: 0,
+    feed: (bytes) => {
+      block = bytes.toString('latin1');
+      position = 0;
+    },
+    next: () => {
+      if (position >= block.length) return false;
+      const end = block.indexOf(newline, position);
+      const from = position;
+      position = end < 0 ? block.length : end + 1;
+      if (end < 0) {
+        remember(block.slice(from));
+        return false;
       }
-      for (; end >= 0; end = text.indexOf('\n', start)) {
-        lines.push(kept(text.slice(start, end)));
-        start = end + 1;
+      if (rest === '') {
+        set(block, from, end);
+      } else {
+        remember(block.slice(from, end));
+        takeRest();
       }
-      if (start < text.length) remember(text.slice(start));
-      return lines;
+      return true;
     },
     finish: () => {
-      const line = kept(rest);
-      rest = '';
-      return line;
+      takeRest();
+      return splitter.text.slice(splitter.start, splitter.end);
     },
-    cutBytes: () => cut,
   };
+  return splitter;
 }

@@ -10,6 +10,8 @@ export interface LineSink {
   readonly push: (line: string, at: number, time: number) => void;
   readonly pushUnstamped: (line: string, time: number | undefined) => void;
   readonly duplicate: () => void;
+  /** Lines without meaning, the last of them at `time`. */
+  readonly passed: (lines: number, time: number) => void;
   readonly failed: (cursor: Cursor, error: unknown) => void;
 }
 
@@ -32,8 +34,7 @@ export async function findStart(cursor: Cursor, sink: LineSink): Promise<void> {
     if (isFirst) cursor.fragment = cursor.line;
     else sink.pushUnstamped(cursor.line, undefined);
     isFirst = false;
-    if (cursor.hasLine()) cursor.step();
-    else await fill(cursor, sink);
+    if (!cursor.step(false)) await fill(cursor, sink);
   }
   if (cursor.at < 0 && cursor.line !== undefined) {
     cursor.line = undefined;
@@ -107,13 +108,18 @@ export async function* mergeLines(cursors: Cursor[], sink: LineSink): AsyncGener
     else emit(cursor, line, sink);
   };
   const goOn = async (cursor: Cursor, limit: number) => {
+    const isAlone = active.length === 1;
     while (cursor.line !== undefined) {
       give(cursor, cursor.line);
-      if (!cursor.hasLine()) {
+      const isMore = cursor.step(isAlone);
+      if (cursor.passed > 0) {
+        sink.passed(cursor.passed, cursor.time ?? 0);
+        cursor.passed = 0;
+      }
+      if (!isMore) {
         await fill(cursor, sink);
         return;
       }
-      cursor.step();
       if ((cursor.time ?? 0) >= limit) return;
     }
   };

@@ -11,75 +11,57 @@ export interface Held {
   readonly time: number;
   /** Which of two attempts of the same second came first in the log. */
   readonly line: number;
-  readonly arrival: number;
 }
 
 export interface TimeOrder {
   /** Holds an attempt; `line` is the number of the line that tells its time. */
-  add: (value: LoggedAttempt, line: number) => Held;
-  /** Gives out, in order, what is older than `time`, and the oldest while more than `mostHeld` are held. */
-  release: (time: number, out: (value: LoggedAttempt, late: boolean) => void) => void;
+  readonly add: (value: LoggedAttempt, line: number) => Held;
+  /** Gives out, in order, what is older than `time`, and the oldest while more than the most are held. */
+  readonly release: (time: number, out: (value: LoggedAttempt, late: boolean) => void) => void;
 }
 
 function precedes(a: Held, b: Held): boolean {
-  if (a.time !== b.time) return a.time < b.time;
-  return a.line === b.line ? a.arrival < b.arrival : a.line < b.line;
+  return a.time === b.time ? a.line < b.line : a.time < b.time;
 }
 
-function siftUp(heap: Held[], item: Held): void {
-  let index = heap.length;
-  heap.push(item);
-  while (index > 0) {
-    const parent = (index - 1) >> 1;
-    const above = heap[parent];
-    if (!above || precedes(above, item)) break;
-    heap[index] = above;
-    index = parent;
-  }
-  heap[index] = item;
-}
-
-/** Takes the first item off a heap that is not empty. */
-function takeFirst(heap: Held[]): Held | undefined {
-  const first = heap[0];
-  const last = heap.pop();
-  if (!last || heap.length === 0) return first;
-  let index = 0;
-  for (;;) {
-    let child = 2 * index + 1;
-    let below = heap[child];
-    if (!below) break;
-    const right = heap[child + 1];
-    if (right && precedes(right, below)) {
-      child += 1;
-      below = right;
-    }
-    if (precedes(last, below)) break;
-    heap[index] = below;
-    index = child;
-  }
-  heap[index] = last;
-  return first;
-}
-
-/** Makes an empty buffer. */
+/** Makes an empty buffer for `mostHeld` attempts. */
 export function createTimeOrder(mostHeld: number): TimeOrder {
-  const heap: Held[] = [];
-  let arrivals = 0;
+  // In order from `first` on; what is before has been given out. Attempts come nearly in order: mostly at the end.
+  let queue: (Held | undefined)[] = [];
+  let first = 0;
   let given = -Infinity;
+
+  const placeFor = (held: Held): number => {
+    let low = first;
+    let high = queue.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const other = queue[middle];
+      if (other && precedes(held, other)) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  };
 
   return {
     add: (value, line) => {
-      arrivals += 1;
-      const held: Held = { value, time: value.attempt.time, line, arrival: arrivals };
-      siftUp(heap, held);
+      const held: Held = { value, time: value.attempt.time, line };
+      const last = queue.at(-1);
+      if (last && precedes(held, last)) queue.splice(placeFor(held), 0, held);
+      else queue.push(held);
       return held;
     },
     release: (time, out) => {
-      for (let next = heap[0]; next && (next.time < time || heap.length > mostHeld); next = heap[0]) {
-        takeFirst(heap);
+      for (let next = queue[first]; next; next = queue[first]) {
+        if (next.time >= time && queue.length - first <= mostHeld) break;
+        queue[first] = undefined;
+        first += 1;
         out(next.value, next.time < given);
         given = Math.max(given, next.time);
+      }
+      if (first > 1024 && first * 2 > queue.length) {
+        queue = queue.slice(first);
+        first = 0;
       }
     },
   };

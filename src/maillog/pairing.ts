@@ -10,12 +10,23 @@ import { createRecent, type Recent } from './recent.js';
 const pairedWithinSeconds = 100;
 /** How far lines of one moment get swapped. */
 const swappedWithinSeconds = 2;
-/** Events of one key that may wait for their line at a time. */
-const mostSwapped = 16;
+/** So many of the latest events may still get their line. */
+const mostSwapped = 128;
 
 interface PolicyRecord {
+  readonly logged: Logged;
+  readonly client: string;
+  readonly recipient: string;
   readonly time: number;
+  readonly opens: boolean;
   used: boolean;
+}
+
+/** An event that was told without a policy server's line. */
+interface Other {
+  readonly client: string;
+  readonly recipient: string;
+  readonly held: Held;
 }
 
 export interface Pairing {
@@ -33,7 +44,7 @@ export interface Pairing {
   /** True when a policy server's line has told this event already. */
   isTold: (logged: Logged, client: string, recipient: string, time: number) => boolean;
   /** An event told without a policy server's line, which may still come. */
-  told: (logged: Logged, client: string, recipient: string, held: Held) => void;
+  told: (client: string, recipient: string, held: Held) => void;
   /** True when the policy server lately passed a recipient of this client that no message has laid claim to. */
   claim: (client: string, time: number) => boolean;
   advance: (now: number) => void;
@@ -71,31 +82,61 @@ function useUp(list: PolicyRecord[] | undefined, time: number, end: 'shift' | 'p
 export function createPairing(): Pairing {
   const policies = createRecent<PolicyRecord[]>(pairedWithinSeconds);
   const passes = createRecent<PolicyRecord[]>(pairedWithinSeconds);
-  const others = createRecent<Held[]>(swappedWithinSeconds);
+  // Without policy servers' lines in the log, hardly anything has to be remembered.
+  let others: Other[] = [];
+  // Mostly the next line is its counterpart: a record is put away when another one comes.
+  let latest: PolicyRecord | undefined;
+
+  const findOther = (logged: Logged, client: string, recipient: string, time: number): Held | undefined => {
+    const index = others.findIndex(
+      (other) =>
+        Math.abs(time - other.held.time) <= swappedWithinSeconds &&
+        other.client === client &&
+        other.held.value.logged === logged &&
+        other.recipient.toLowerCase() === recipient.toLowerCase(),
+    );
+    return index < 0 ? undefined : others.splice(index, 1)[0]?.held;
+  };
+
+  const keep = ({ logged, client, recipient, time, opens }: PolicyRecord) => {
+    // The keys hold copies of what would keep a block of the log in memory.
+    const record = { logged, client: '', recipient: '', time, opens, used: false };
+    remember(policies, keyOf(logged, client, recipient), record);
+    if (opens && logged === 'accepted') remember(passes, client, record);
+  };
+  const useLatest = (
+    logged: Logged,
+    client: string,
+    recipient: string | undefined,
+    time: number,
+  ): boolean => {
+    if (latest?.client !== client || latest.logged !== logged || isSpent(latest, time)) return false;
+    if (recipient === undefined ? !latest.opens : latest.recipient !== recipient) return false;
+    latest.used = true;
+    return true;
+  };
 
   return {
     policy: (logged, client, recipient, time, opens) => {
-      const key = keyOf(logged, client, recipient);
-      const held = others.get(key)?.shift();
-      if (held && Math.abs(time - held.time) <= swappedWithinSeconds) return held;
-      const record = { time, used: false };
-      remember(policies, key, record);
-      if (opens && logged === 'accepted') remember(passes, client, record);
+      const held = findOther(logged, client, recipient, time);
+      if (held) return held;
+      if (latest && !latest.used) keep(latest);
+      latest = { logged, client, recipient, time, opens, used: false };
       return undefined;
     },
     isTold: (logged, client, recipient, time) =>
-      useUp(policies.get(keyOf(logged, client, recipient)), time, 'shift'),
-    told: (logged, client, recipient, held) => {
-      const key = keyOf(logged, client, recipient);
-      const list = others.get(key);
-      if (!list) others.set(key, [held]);
-      else if (list.push(held) > mostSwapped) list.shift();
+      useLatest(logged, client, recipient, time) ||
+      (latest !== undefined && useUp(policies.get(keyOf(logged, client, recipient)), time, 'shift')),
+    told: (client, recipient, held) => {
+      if (others.length >= mostSwapped) others = others.slice(mostSwapped / 2);
+      others.push({ client, recipient, held });
     },
-    claim: (client, time) => useUp(passes.get(client), time, 'pop'),
+    claim: (client, time) =>
+      useLatest('accepted', client, undefined, time) ||
+      (latest !== undefined && useUp(passes.get(client), time, 'pop')),
     advance: (now) => {
       policies.advance(now);
       passes.advance(now);
-      others.advance(now);
     },
   };
 }

@@ -41,6 +41,7 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
   const sink: LineSink = {
     push: joiner.push,
     pushUnstamped: joiner.pushUnstamped,
+    passed: joiner.pass,
     duplicate: () => {
       counts.lines += 1;
       counts.duplicateLines += 1;

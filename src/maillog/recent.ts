@@ -9,6 +9,7 @@ export interface Recent<V> {
   take: (key: string) => V | undefined;
   /** Moves the clock on; hands what is forgotten to `forgotten`. */
   advance: (now: number) => void;
+  readonly isEmpty: () => boolean;
   /** Everything remembered. */
   values: () => Iterable<V>;
 }
@@ -48,6 +49,7 @@ export function createRecent<V>(periodSeconds: number, forgotten?: (value: V) =>
       turnedAt = now;
       if (forgotten) for (const map of gone) for (const value of map.values()) forgotten(value);
     },
+    isEmpty: () => young.size === 0 && old.size === 0,
     values: function* () {
       yield* old.values();
       yield* young.values();

@@ -36,16 +36,22 @@ const otherPackings: readonly (readonly [magic: string, program: string])[] = [
   ['504b0304', 'unzip'],
 ];
 
+/** Reads one block ahead. */
 async function* fileBlocks(name: string): AsyncGenerator<Buffer, void, undefined> {
   const file = await open(name, 'r');
+  const buffers = [Buffer.allocUnsafe(blockBytes), Buffer.allocUnsafe(blockBytes)] as const;
+  let [buffer, spare] = buffers;
+  let ahead = file.read(buffer, 0, blockBytes, null);
   try {
-    const buffer = Buffer.allocUnsafe(blockBytes);
     for (;;) {
-      const { bytesRead } = await file.read(buffer, 0, blockBytes, null);
+      const { bytesRead } = await ahead;
       if (bytesRead === 0) return;
+      ahead = file.read(spare, 0, blockBytes, null);
       yield buffer.subarray(0, bytesRead);
+      [buffer, spare] = [spare, buffer];
     }
   } finally {
+    await ahead.catch(() => undefined);
     await file.close();
   }
 }

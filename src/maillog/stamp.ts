@@ -57,16 +57,18 @@ function clock(line: string, at: number): number {
 }
 
 /** Index behind `.123` or `,123` at `at`; `at` itself where there is no fraction. */
-export function fractionEnd(line: string, at: number): number {
+function fractionEnd(line: string, at: number): number {
   const mark = line.charCodeAt(at);
   if (mark !== 46 && mark !== 44) return at;
   let end = at + 1;
-  while (digits(line, end, 1) >= 0) end += 1;
+  for (let code = line.charCodeAt(end); code >= 48 && code <= 57; code = line.charCodeAt(end)) end += 1;
   return end > at + 1 ? end : at;
 }
 
+/** True at a blank and at the end of the line, which may be one of many in a text. */
 function endsAt(line: string, at: number): boolean {
-  return at === line.length || line.charCodeAt(at) === blank;
+  const code = line.charCodeAt(at);
+  return code === blank || code === 10 || code === 13 || Number.isNaN(code);
 }
 
 /** `Z`, `±hh:mm`, `±hhmm`, `±hh`, or nothing. */
@@ -164,17 +166,22 @@ export function scanStamp(line: string, at: number): Stamp | EpochStamp | undefi
   return line.charCodeAt(at + 8) === 45 ? scanFull(line, at) : scanTraditional(line, at);
 }
 
-/** Index behind `<22>` or RFC 5424's `<22>1 ` at the start of a line; 0 where there is neither. */
-export function priorityEnd(line: string): number {
-  if (line.charCodeAt(0) !== 60) return 0;
-  const close = line.indexOf('>', 1);
-  if (close < 2 || close > 4 || digits(line, 1, close - 1) < 0) return 0;
-  return isStructured(line) ? close + 3 : close + 1;
+/** Index behind `<22>` or RFC 5424's `<22>1 ` of the line that begins at `start`; `start` where there is neither. */
+export function priorityEnd(text: string, start: number): number {
+  if (text.charCodeAt(start) !== 60) return start;
+  let close = start + 1;
+  while (close < start + 4 && digits(text, close, 1) >= 0) close += 1;
+  if (close === start + 1 || text.charCodeAt(close) !== 62) return start;
+  return isVersion(text, close) ? close + 3 : close + 1;
 }
 
-/** True for RFC 5424: a priority and version 1. */
+function isVersion(text: string, close: number): boolean {
+  return text.charCodeAt(close + 1) === 49 && text.charCodeAt(close + 2) === blank;
+}
+
+/** True for a line of RFC 5424: a priority and version 1. */
 export function isStructured(line: string): boolean {
   if (line.charCodeAt(0) !== 60) return false;
   const close = line.indexOf('>', 1);
-  return close <= 4 && line.charCodeAt(close + 1) === 49 && line.charCodeAt(close + 2) === blank;
+  return close <= 4 && isVersion(line, close);
 }

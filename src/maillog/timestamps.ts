@@ -6,7 +6,7 @@
  *
  * Known gap: a file without years that spans more than one is a whole number of years late unless `year` is given.
  */
-import { fractionEnd, priorityEnd, scanStamp, type Stamp } from './stamp.js';
+import { priorityEnd, scanStamp, type Stamp } from './stamp.js';
 
 /** Epoch seconds at which this hour of local time begins; `month` 0–11, `hour` may be 24. */
 export type LocalTime = (year: number, month: number, day: number, hour: number) => number;
@@ -21,8 +21,11 @@ export interface StampOptions {
 }
 
 export interface StampReader {
-  /** Index of the first character behind the stamp and its blank; −1 when the line has no stamp. Sets `time`. */
-  read: (line: string) => number;
+  /**
+   * Index of the first character behind the stamp, and its blank, of the line that begins at `start`; −1 when it has no
+   * stamp. Sets `time`.
+   */
+  read: (text: string, start: number) => number;
   /** Epoch seconds of the latest stamp read; undefined before the first. */
   time: number | undefined;
 }
@@ -99,23 +102,23 @@ function createCalendar(options: StampOptions) {
 /** Makes a reader for the lines of one file, in their order. */
 export function createStampReader(options: StampOptions): StampReader {
   const place = createCalendar(options);
-  // Lines of the same second, fraction and zone apart, need no second look.
+  // Lines of the same second, fraction and zone apart, need no second look: what begins and ends like the latest full
+  // stamp, and is as long, is one.
   let second = '';
-  let zone = '';
+  let tail = ' ';
+  let tailAt = 0;
 
-  const knownEnd = (line: string, at: number): number => {
-    if (second === '' || !line.startsWith(second, at)) return -1;
-    const zoneStart = fractionEnd(line, at + second.length);
-    const end = zoneStart + zone.length;
-    return line.charCodeAt(end) === 32 && line.startsWith(zone, zoneStart) ? end : -1;
-  };
+  const knownEnd = (text: string, at: number): number =>
+    second !== '' && text.startsWith(second, at) && text.startsWith(tail, at + tailAt)
+      ? at + tailAt + tail.length
+      : -1;
 
   const reader: StampReader = {
     time: undefined,
-    read: (line) => {
-      const at = priorityEnd(line);
+    read: (line, start) => {
+      const at = priorityEnd(line, start);
       const known = knownEnd(line, at);
-      if (known >= 0) return known + 1;
+      if (known >= 0) return known;
       const stamp = scanStamp(line, at);
       if (!stamp) return -1;
       if ('epochSeconds' in stamp) {
@@ -124,7 +127,8 @@ export function createStampReader(options: StampOptions): StampReader {
       }
       reader.time = place(stamp, reader.time);
       second = line.slice(at, stamp.clockEnd);
-      zone = line.slice(stamp.zoneStart, stamp.end);
+      tail = `${line.slice(stamp.zoneStart, stamp.end)} `;
+      tailAt = stamp.zoneStart - at;
       return stamp.end + 1;
     },
   };
