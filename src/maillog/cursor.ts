@@ -135,6 +135,8 @@ export function createCursor(source: Source, stamps: Omit<StampOptions, 'written
         } while (!cursor.step(false));
       } catch (error) {
         end();
+        // Who knows what the rest of this line was.
+        cursor.rest = '';
         throw error;
       }
     },

@@ -166,13 +166,15 @@ export function readEnvelope(line: string, text: number): Envelope | undefined {
   return envelopeFromRight(line, text);
 }
 
-/** True when `line` from `start` to `end` is a queue id or NOQUEUE: 5 to 40 letters and digits. */
+/** Of letters a queue id has upper-case ones, and no lower-case vowels (Postfix's mail_queue.h): `warning` is none. */
+function isQueueIdByte(code: number): boolean {
+  if (code < 97) return isDigit(code) || (code >= 65 && code <= 90);
+  return code <= 122 && code !== 97 && code !== 101 && code !== 105 && code !== 111 && code !== 117;
+}
+
+/** True when `line` from `start` to `end` is a queue id, short or long, or NOQUEUE. */
 export function isQueueId(line: string, start: number, end: number): boolean {
   if (end - start < 5 || end - start > 40) return false;
-  for (let index = start; index < end; index += 1) {
-    const code = line.charCodeAt(index);
-    const letter = code | 32;
-    if (!isDigit(code) && !(letter >= 97 && letter <= 122)) return false;
-  }
+  for (let index = start; index < end; index += 1) if (!isQueueIdByte(line.charCodeAt(index))) return false;
   return true;
 }

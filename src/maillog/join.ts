@@ -212,7 +212,10 @@ export function createJoiner(options: JoinOptions = {}): Joiner {
       }
       lastLine = line;
       lastHeader = header;
-      if (line.charCodeAt(header.text) === 109 && sayFolded(line, header, time)) return;
+      if (line.charCodeAt(header.text) === 109 && sayFolded(line, header, time)) {
+        lastHeader = undefined;
+        return;
+      }
       say(line, header, time, 1);
     },
     pushUnstamped: (line, time) => {

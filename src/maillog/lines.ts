@@ -32,13 +32,9 @@ export function createLineSplitter(limitBytes = defaultLineLimitBytes): LineSpli
   let block = '';
   let position = 0;
   let rest = '';
+  let dropped = 0;
+  let lastByte = 0;
 
-  const remember = (text: string) => {
-    // One byte more than the limit, because the last one may be the CR.
-    const room = Math.max(0, limitBytes + 1 - rest.length);
-    if (text.length > room) splitter.cutBytes += text.length - room;
-    rest += text.slice(0, room);
-  };
   const set = (text: string, from: number, to: number) => {
     let start = from;
     let end = to;
@@ -52,9 +48,21 @@ export function createLineSplitter(limitBytes = defaultLineLimitBytes): LineSpli
     splitter.start = start;
     splitter.end = end;
   };
+  const remember = (text: string) => {
+    let start = 0;
+    // A hole of NUL bytes may be longer than any line.
+    if (rest === '') while (text.charCodeAt(start) === 0) start += 1;
+    const kept = text.slice(start, start + Math.max(0, limitBytes - rest.length));
+    rest += kept;
+    dropped += text.length - start - kept.length;
+    if (start < text.length) lastByte = text.charCodeAt(text.length - 1);
+  };
   const takeRest = () => {
-    const line = rest;
+    if (dropped > 0) splitter.cutBytes += lastByte === carriageReturn ? dropped - 1 : dropped;
+    // Of a line that was cut, the last byte kept is not the last.
+    const line = dropped > 0 ? `${rest}\r` : rest;
     rest = '';
+    dropped = 0;
     set(line, 0, line.length);
   };
 
@@ -76,7 +84,7 @@ export function createLineSplitter(limitBytes = defaultLineLimitBytes): LineSpli
         remember(block.slice(from));
         return false;
       }
-      if (rest === '') {
+      if (rest === '' && dropped === 0) {
         set(block, from, end);
       } else {
         remember(block.slice(from, end));

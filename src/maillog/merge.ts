@@ -54,6 +54,9 @@ function compareStarts(a: Cursor, b: Cursor): number {
   return (a.source.modifiedAt ?? Infinity) - (b.source.modifiedAt ?? Infinity) || 0;
 }
 
+/** What may stand before the time stamp of a line. */
+const priority = /^<\d{0,3}(?:>|>1 ?)?$/;
+
 /** The last line of a source that ended without a line end, with what another source holds of it. */
 function endLine(ended: Cursor, following: Cursor | undefined, sink: LineSink): void {
   const { rest } = ended;
@@ -63,7 +66,7 @@ function endLine(ended: Cursor, following: Cursor | undefined, sink: LineSink): 
     following.fragment = undefined;
   } else {
     ended.replace(rest);
-    if (ended.at < 0 && following?.atStart && following.line !== undefined) {
+    if (priority.test(rest) && following?.atStart && following.line !== undefined) {
       following.replace(rest + following.line);
       ended.rest = '';
       return;

@@ -17,13 +17,13 @@ import {
   type Opening,
 } from './joining.js';
 
-function openMessage(joining: Joining, queueId: string, opening: Opening): void {
+function openMessage(joining: Joining, queueId: string, opening: Opening, sender?: string): void {
   const message: Message = {
     time: opening.time,
     line: opening.line,
     client: opening.client,
     clientName: detached(opening.clientName),
-    sender: undefined,
+    sender: sender === undefined ? undefined : detached(sender),
     expected: 0,
     recipients: [],
     mailboxes: undefined,
@@ -95,7 +95,7 @@ export function onProxied(joining: Joining, event: ProxiedEvent): void {
     addAttempt(joining, session, { sender, recipient, queueId, logged: 'accepted', evidence: 'delivery' });
   } else if (joining.open.get(queueId) === 'local') {
     joining.counts.local -= 1;
-    openMessage(joining, queueId, session);
+    openMessage(joining, queueId, session, sender);
   } else {
     joining.counts.incomplete += 1;
   }

@@ -44,7 +44,9 @@ function isLeap(year: number): boolean {
 interface Hour {
   readonly key: string;
   readonly start: number;
-  readonly repeated: boolean;
+  /** Clocks show it twice. */
+  readonly isRepeated: boolean;
+  isSecondPass: boolean;
 }
 
 /** Gives stamps their place in time; `previous` is the time of the line before. */
@@ -52,7 +54,7 @@ function createCalendar(options: StampOptions) {
   const localTime = options.localTime ?? processLocalTime;
   const latest = options.year === undefined ? options.writtenAt + day : Infinity;
   let yearless: { month: number; day: number; year: number } | undefined;
-  let hour: Hour = { key: '', start: 0, repeated: false };
+  let hour: Hour = { key: '', start: 0, isRepeated: false, isSecondPass: false };
 
   const fits = (year: number, stamp: Stamp) =>
     (stamp.month !== 1 || stamp.day < 29 || isLeap(year)) &&
@@ -91,11 +93,11 @@ function createCalendar(options: StampOptions) {
     if (key !== hour.key) {
       const start = localTime(year, stamp.month, stamp.day, hours);
       const next = localTime(year, stamp.month, stamp.day, hours + 1);
-      hour = { key, start, repeated: next - start === 7200 };
+      hour = { key, start, isRepeated: next - start === 7200, isSecondPass: false };
     }
     const time = hour.start + (stamp.clockSeconds % 3600);
-    const secondPass = hour.repeated && previous !== undefined && previous - time > 1800;
-    return secondPass ? time + 3600 : time;
+    if (hour.isRepeated && previous !== undefined && previous - time > 1800) hour.isSecondPass = true;
+    return hour.isSecondPass ? time + 3600 : time;
   };
 }
 

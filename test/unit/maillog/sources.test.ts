@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { now, readAll, told } from '../../support/maillog.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'greyctl-maillog-'));
+after(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** A refusal of client number `index` on 21 November, that many seconds after 10:00. */
+function line(index: number, host = 'mx'): string {
+  const time = new Date(Date.UTC(2026, 10, 21, 10) + index * 1000).toISOString().slice(0, 19);
+  return `${time}Z ${host} postfix/smtpd[1]: NOQUEUE: reject: RCPT from c${index}[192.0.2.${index % 256}]: 450 4.2.0 <b@r.example>: Recipient address rejected: Greylisted; from=<a@s.example> to=<b@r.example> proto=ESMTP helo=<h>\n`;
+}
+
+const lines = (from: number, to: number, host?: string) =>
+  Array.from({ length: to - from }, (_, index) => line(from + index, host)).join('');
+
+function file(name: string, content: string | Buffer, modifiedAt = now): string {
+  const target = path.join(folder, name);
+  writeFileSync(target, content);
+  utimesSync(target, modifiedAt, modifiedAt);
+  return target;
+}
+
+/** The numbers of the clients, in the order of their attempts. */
+async function clients(names: readonly string[], stdin?: AsyncIterable<Buffer>) {
+  const { attempts, counts, problems } = await readAll(names, { stdin });
+  return { numbers: attempts.map(({ attempt }) => Number(attempt.clientName.slice(1))), counts, problems };
+}
+
+const upTo = (end: number, from = 0) => Array.from({ length: end - from }, (_, index) => from + index);
+
+async function* blocksOf(content: Buffer, size: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < content.length; at += size)
+    yield await Promise.resolve(content.subarray(at, at + size));
+}
+
+test('a rotation set in any order is read in time order, packed or not, by content and not by name', async () => {
+  const names = [
+    file('mail.log', lines(20, 30)),
+    file('mail.log.1', lines(10, 20)),
+    file('mail.log.2.gz', gzipSync(lines(5, 10))),
+    file('mail.log.3', gzipSync(lines(0, 5))),
+  ];
+  for (const order of [names, names.toReversed(), [2, 0, 3, 1].map((index) => names[index] ?? '')]) {
+    const { numbers, counts, problems } = await clients(order);
+    assert.deepEqual(numbers, upTo(30));
+    assert.deepEqual(problems, []);
+    assert.equal(counts.lines, 30);
+    assert.equal(counts.bytes, Buffer.byteLength(lines(0, 30)));
+  }
+});
+
+test('a rotation set without years is ordered across the turn of the year', async () => {
+  const traditional = (stamp: string, index: number) => line(index).replace(/^\S+/, stamp);
+  const january = Date.UTC(2026, 0, 3) / 1000;
+  const names = [
+    file('turn.log', traditional('Jan  2 10:00:00', 3), january),
+    file(
+      'turn.log.1',
+      traditional('Dec 31 10:00:00', 1) + traditional('Jan  1 10:00:00', 2),
+      january - 86_400,
+    ),
+    file('turn.log.2', traditional('Dec 24 10:00:00', 0), january - 7 * 86_400),
+  ];
+  const { attempts } = await readAll(names);
+  assert.deepEqual(
+    attempts.map(({ attempt }) => new Date(attempt.time * 1000).toISOString().slice(0, 10)),
+    ['2025-12-24', '2025-12-31', '2026-01-01', '2026-01-02'],
+  );
+});
+
+test('files of the same period are merged by time', async () => {
+  const even = upTo(40).filter((index) => index % 2 === 0);
+  const odd = upTo(30).filter((index) => index % 2 === 1);
+  const names = [
+    file('even.log', even.map((index) => line(index, 'mx1')).join('')),
+    file('odd.log', odd.map((index) => line(index, 'mx2')).join('')),
+    file('late.log', lines(40, 45)),
+  ];
+  const { numbers, counts } = await clients(names);
+  assert.deepEqual(numbers, [...even, ...odd].sort((a, b) => a - b).concat(upTo(45, 40)));
+  assert.equal(counts.duplicateLines, 0);
+});
+
+test('lines that two files hold are read once', async () => {
+  const all = file('mail.log.all', lines(0, 20) + line(19));
+  const { numbers, counts } = await clients([
+    all,
+    file('mail.warn', lines(7, 9) + lines(15, 20)),
+    file('copy.gz', gzipSync(lines(0, 10))),
+  ]);
+  assert.deepEqual(numbers, [...upTo(20), 19], 'twice in one file is twice');
+  assert.equal(counts.duplicateLines, 17);
+});
+
+test('members of gzip in a row are one file', async () => {
+  const packed = Buffer.concat([
+    gzipSync(lines(0, 5)),
+    gzipSync(lines(5, 9).slice(0, 333)),
+    gzipSync(lines(5, 9).slice(333)),
+  ]);
+  const { numbers, problems } = await clients([file('members.gz', packed)]);
+  assert.deepEqual(numbers, upTo(9));
+  assert.deepEqual(problems, []);
+});
+
+test('standard input may be packed, and come byte by byte', async () => {
+  const { numbers } = await clients(['-'], blocksOf(Buffer.from(lines(0, 9)), 7));
+  assert.deepEqual(numbers, upTo(9));
+  for (const size of [1, 5, 1000]) {
+    const packed = await clients(
+      ['-', file('after.log', lines(9, 12))],
+      blocksOf(gzipSync(lines(0, 9)), size),
+    );
+    assert.deepEqual(packed.numbers, upTo(12));
+    assert.deepEqual(packed.problems, []);
+  }
+});
+
+test('of a truncated or damaged gzip file all that can be unpacked is read, and the problem is told', async () => {
+  // Without repetition nothing is packed into a few last bytes.
+  const content = Array.from({ length: 5000 }, (_, index) =>
+    line(index).replace('a@s', `${(index * 7919) % 5003}@s`),
+  ).join('');
+  const packed = gzipSync(content);
+  const truncated = await clients([
+    file('cut.gz', packed.subarray(0, packed.length >> 1)),
+    file('next.log', lines(6000, 6003)),
+  ]);
+  assert.ok(
+    truncated.numbers.length > 2000 && truncated.numbers.length < 4000,
+    String(truncated.numbers.length),
+  );
+  assert.deepEqual(truncated.numbers.slice(-3), [6000, 6001, 6002]);
+  assert.deepEqual(truncated.problems, [
+    { source: path.join(folder, 'cut.gz'), message: 'the gzip data ends too early' },
+  ]);
+
+  const damaged = Buffer.from(packed);
+  damaged.fill(0xff, packed.length >> 1, (packed.length >> 1) + 100);
+  const { numbers, problems } = await clients([file('damaged.gz', damaged)]);
+  assert.ok(numbers.length > 1000, String(numbers.length));
+  assert.match(problems[0]?.message ?? '', /^the gzip data is damaged: /);
+  assert.equal(problems.length, 1);
+
+  const header = await clients([file('header.gz', packed.subarray(0, 7))]);
+  assert.equal(header.problems[0]?.message, 'the gzip data ends too early');
+});
+
+test('sources that are no logs are told by name, and the others are read all the same', async () => {
+  mkdirSync(path.join(folder, 'directory'));
+  const random = Buffer.from(Array.from({ length: 100_000 }, (_, index) => (index * index * 31) % 256));
+  const names = [
+    path.join(folder, 'missing.log'),
+    path.join(folder, 'directory'),
+    file('program', random),
+    file('letter.txt', 'Dear Sir,\nthis is no log.\n'),
+    file('packed.xz', Buffer.from('fd377a585a000004', 'hex')),
+    file('empty.log', ''),
+    file('good.log', lines(0, 3)),
+    '-',
+  ];
+  const { numbers, counts, problems } = await clients(names);
+  assert.deepEqual(numbers, [0, 1, 2]);
+  assert.deepEqual(problems.map(({ source, message }) => [path.basename(source), message]).sort(), [
+    ['-', 'there is no standard input'],
+    ['directory', 'is a directory'],
+    ['letter.txt', 'holds no line with a time stamp'],
+    ['missing.log', 'no such file or directory'],
+    ['packed.xz', 'is compressed; unpack it with xz first'],
+    ['program', 'is a binary file, not a mail log'],
+  ]);
+  assert.ok(counts.skippedLines > 2);
+});
+
+test('journalctl -o json is read, with text as string or bytes', async () => {
+  const entry = (fields: object) =>
+    `${JSON.stringify({ __REALTIME_TIMESTAMP: '1795253770123456', SYSLOG_IDENTIFIER: 'postfix/smtpd', _PID: '501', ...fields })}\n`;
+  const text = (name: string) =>
+    `NOQUEUE: reject: RCPT from c1[192.0.2.1]: 450 4.2.0 <b@r.example>: Recipient address rejected: Greylisted; from=<${name}@s.example> to=<b@r.example> proto=ESMTP helo=<h>`;
+  const content = [
+    entry({ MESSAGE: text('jos\u00e9') }),
+    entry({ MESSAGE: [...Buffer.from(text('jos\u00e9'))] }),
+    entry({ MESSAGE: null }),
+    entry({
+      MESSAGE: 'action=pass, reason=new, client_name=n, client_address=192.0.2.2, recipient=b@r.example',
+      SYSLOG_IDENTIFIER: 'postgrey',
+    }),
+    '{"broken\n',
+    '{}\n',
+  ].join('');
+  const { attempts, counts } = await readAll([file('journal.json', content)]);
+  assert.deepEqual(attempts.map(told), [
+    'c1[192.0.2.1] <jos\u00e9@s.example> <b@r.example> greylisted by smtpd',
+    'c1[192.0.2.1] <jos\u00e9@s.example> <b@r.example> greylisted by smtpd',
+    'n[192.0.2.2] <> <b@r.example> accepted by policy (new)',
+  ]);
+  assert.equal(attempts[0]?.attempt.time, 1_795_253_770);
+  assert.equal(counts.skippedLines, 3);
+});
+
+test("policy servers' lines without a header have the time of the line before", async () => {
+  const bare =
+    'action=greylist, reason=new, client_name=c7, client_address=192.0.2.7, sender=a@s.example, recipient=b@r.example\n';
+  const { attempts, counts } = await readAll([
+    file('bare.log', `${bare}${line(5)}${bare}some junk\n\n${line(9)}`),
+  ]);
+  assert.deepEqual(
+    attempts.map(({ attempt }) => attempt.clientName),
+    ['c5', 'c7', 'c9'],
+  );
+  assert.equal(attempts[1]?.attempt.time, attempts[0]?.attempt.time);
+  assert.equal(counts.skippedLines, 2);
+});
+
+test('CRLF, NUL bytes and a last line without an end do no harm', async () => {
+  const content = `${line(0).trimEnd()}\r\n${'\0'.repeat(300_000)}${line(1)}${line(2).trimEnd()}`;
+  const { numbers, counts } = await clients([file('crlf.log', content)]);
+  assert.deepEqual(numbers, [0, 1, 2]);
+  assert.equal(counts.cutBytes, 0);
+});
+
+test('connections and Message-IDs are lines without meaning, but end what is repeated', async () => {
+  const stamp = line(3).slice(0, 20);
+  const noise = `${stamp} mx postfix/smtpd[1]: connect from x[192.0.2.1]\n`;
+  const again = `${stamp} mx last message repeated 5 times\n`;
+  const { numbers, counts } = await clients([
+    file('noise.log', `${noise}${line(3)}${noise}${again}${noise}`),
+  ]);
+  assert.deepEqual(numbers, [3]);
+  assert.equal(counts.lines, 5);
+  assert.equal(counts.lastTime, Date.UTC(2026, 10, 21, 10, 0, 3) / 1000);
+});
