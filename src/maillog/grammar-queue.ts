@@ -29,8 +29,7 @@ export function cleanupEvent(line: string, header: Header): LogEvent | undefined
   const message = queueIdAt(line, header.text);
   if (!message) return undefined;
   const { queueId, at } = message;
-  if (line.startsWith('milter-reject: ', at))
-    return refusalEvent(line, queueId, at + 15, 'milter', header.processId);
+  if (line.startsWith('milter-reject: ', at)) return refusalEvent(line, queueId, at + 15, 'milter', header);
   if (line.startsWith('milter-discard: ', at) || isContentAction(line, at, 'discard: ')) {
     return { type: 'discarded', queueId };
   }
@@ -40,7 +39,7 @@ export function cleanupEvent(line: string, header: Header): LogEvent | undefined
     by: 'cleanup',
     stage: 'END-OF-MESSAGE',
     queueId,
-    processId: header.processId,
+    processId: '',
     clientName: 'unknown',
     clientAddress: '',
     reply: '',

@@ -11,16 +11,20 @@ import type { ClientEvent, LogEvent, ProxiedEvent, RefusalEvent } from './events
 import { isQueueId, readClient, readEnvelope } from './fields.js';
 import type { Header } from './header.js';
 
+function processIdOf(line: string, header: Header): string {
+  return line.slice(header.processStart, header.processEnd);
+}
+
 type Refuser = RefusalEvent['by'];
 
-function clientEvent(line: string, queueId: string, at: number, processId: string): ClientEvent | undefined {
+function clientEvent(line: string, queueId: string, at: number, header: Header): ClientEvent | undefined {
   const client = readClient(line, at);
   if (!client) return undefined;
   const origin = line.lastIndexOf(', orig_client=');
   return {
     type: 'client',
     queueId,
-    processId,
+    processId: processIdOf(line, header),
     clientName: client.name,
     clientAddress: client.address,
     authenticated:
@@ -35,7 +39,7 @@ export function refusalEvent(
   queueId: string,
   at: number,
   by: Refuser,
-  processId: string,
+  header: Header,
 ): RefusalEvent | undefined {
   const from = line.indexOf(' from ', at);
   const first = line.charCodeAt(at);
@@ -51,7 +55,7 @@ export function refusalEvent(
     by: by === 'smtpd' && client.name === '' ? 'postscreen' : by,
     stage: line.slice(at, from),
     queueId,
-    processId,
+    processId: processIdOf(line, header),
     clientName: client.name,
     clientAddress: client.address,
     reply: end < 0 ? line.slice(text) : line.slice(text, end),
@@ -61,7 +65,7 @@ export function refusalEvent(
   };
 }
 
-function proxiedEvent(line: string, at: number, processId: string): ProxiedEvent {
+function proxiedEvent(line: string, at: number, header: Header): ProxiedEvent {
   const envelope = readEnvelope(line, at);
   const end = envelope?.textEnd ?? line.length;
   const mark = line.lastIndexOf('queued as ', end);
@@ -69,7 +73,7 @@ function proxiedEvent(line: string, at: number, processId: string): ProxiedEvent
   const queueId = mark < at ? '' : line.slice(start, end).replace(/[^0-9A-Za-z].*$/s, '');
   return {
     type: 'proxied',
-    processId,
+    processId: processIdOf(line, header),
     queueId,
     sender: envelope?.sender,
     recipient: envelope?.recipient,
@@ -80,7 +84,7 @@ function proxiedEvent(line: string, at: number, processId: string): ProxiedEvent
 export function smtpdEvent(line: string, header: Header): LogEvent | undefined {
   const colon = line.indexOf(': ', header.text);
   if (colon < 0) return undefined;
-  if (line.startsWith('proxy-accept: ', header.text)) return proxiedEvent(line, colon, header.processId);
+  if (line.startsWith('proxy-accept: ', header.text)) return proxiedEvent(line, colon, header);
   const at = colon + 2;
   const first = line.charCodeAt(at);
   if (
@@ -89,19 +93,17 @@ export function smtpdEvent(line: string, header: Header): LogEvent | undefined {
   ) {
     return undefined;
   }
-  const { processId } = header;
   const queueId = line.slice(header.text, colon);
-  if (line.startsWith('client=', at)) return clientEvent(line, queueId, at + 7, processId);
-  if (line.startsWith('reject: ', at)) return refusalEvent(line, queueId, at + 8, 'smtpd', processId);
-  if (line.startsWith('milter-reject: ', at))
-    return refusalEvent(line, queueId, at + 15, 'milter', processId);
-  if (line.startsWith('proxy-reject: ', at)) return proxyRefusal(line, queueId, at + 14, processId);
-  return line.startsWith('proxy-accept: ', at) ? proxiedEvent(line, at, processId) : undefined;
+  if (line.startsWith('client=', at)) return clientEvent(line, queueId, at + 7, header);
+  if (line.startsWith('reject: ', at)) return refusalEvent(line, queueId, at + 8, 'smtpd', header);
+  if (line.startsWith('milter-reject: ', at)) return refusalEvent(line, queueId, at + 15, 'milter', header);
+  if (line.startsWith('proxy-reject: ', at)) return proxyRefusal(line, queueId, at + 14, header);
+  return line.startsWith('proxy-accept: ', at) ? proxiedEvent(line, at, header) : undefined;
 }
 
 /** `proxy-reject: END-OF-MESSAGE: REPLY` comes without a client. */
-function proxyRefusal(line: string, queueId: string, at: number, processId: string): RefusalEvent {
-  const refusal = refusalEvent(line, queueId, at, 'proxy', processId);
+function proxyRefusal(line: string, queueId: string, at: number, header: Header): RefusalEvent {
+  const refusal = refusalEvent(line, queueId, at, 'proxy', header);
   if (refusal) return refusal;
   const envelope = readEnvelope(line, at);
   const colon = line.indexOf(': ', at);
@@ -111,7 +113,7 @@ function proxyRefusal(line: string, queueId: string, at: number, processId: stri
     by: 'proxy',
     stage: colon < 0 ? '' : line.slice(at, colon),
     queueId,
-    processId,
+    processId: processIdOf(line, header),
     clientName: 'unknown',
     clientAddress: '',
     reply: line.slice(text, Math.max(text, envelope?.textEnd ?? line.length)),
@@ -124,5 +126,5 @@ function proxyRefusal(line: string, queueId: string, at: number, processId: stri
 /** What a line of postscreen says: `NOQUEUE: reject: RCPT from [ADDRESS]:PORT: REPLY; from=<S>, to=<R>, …`. */
 export function postscreenEvent(line: string, header: Header): LogEvent | undefined {
   if (!line.startsWith('NOQUEUE: reject: ', header.text)) return undefined;
-  return refusalEvent(line, 'NOQUEUE', header.text + 17, 'postscreen', header.processId);
+  return refusalEvent(line, 'NOQUEUE', header.text + 17, 'postscreen', header);
 }

@@ -10,6 +10,9 @@
  */
 import { isStructured, scanStamp } from './stamp.js';
 
+const slash = 47;
+const blank = 32;
+
 /**
  * Programs whose lines say something about mail. `postfix`: one of Postfix's, but the tag does not say which, because rsyslog
  * ends an RFC 5424 APP-NAME at the first slash. `other` may still be a policy server.
@@ -29,8 +32,9 @@ export type Program =
 
 export interface Header {
   readonly program: Program;
-  /** Empty where the tag has none. */
-  readonly processId: string;
+  /** Where the process id stands; nowhere (equal) when the tag has none. */
+  readonly processStart: number;
+  readonly processEnd: number;
   /** Index at which the text begins. */
   readonly text: number;
 }
@@ -63,9 +67,10 @@ const programsOfLength = Array.from({ length: 17 }, (_, length) =>
   programs.filter(([name]) => name.length === length),
 );
 
+/** The program whose name, the last part of a tag, ends at `end`. */
 function programOf(line: string, start: number, end: number): Program {
-  const slash = line.lastIndexOf('/', end - 1);
-  const nameAt = slash >= start ? slash + 1 : start;
+  let nameAt = end;
+  for (; nameAt > start; nameAt -= 1) if (line.charCodeAt(nameAt - 1) === slash) break;
   for (const [name, program] of programsOfLength[end - nameAt] ?? []) {
     if (line.startsWith(name, nameAt)) return program;
   }
@@ -78,7 +83,7 @@ function innerHeader(line: string, text: number): Header | undefined {
   const at = bar >= 0 && bar < text + 64 ? bar + 2 : text;
   const stamp = scanStamp(line, at);
   if (stamp) return readHeader(line, stamp.end + 1);
-  return at === text ? undefined : { program: 'other', processId: '', text: at };
+  return at === text ? undefined : { program: 'other', processStart: at, processEnd: at, text: at };
 }
 
 function structuredHeader(line: string, at: number): Header | undefined {
@@ -93,14 +98,29 @@ function structuredHeader(line: string, at: number): Header | undefined {
   while (line.charCodeAt(text) === 32) text += 1;
   // The byte order mark that RFC 5424 section 6.4 puts before UTF-8.
   if (line.startsWith('\u00ef\u00bb\u00bf', text)) text += 3;
-  const processId = line.slice(tag + 1, process);
   // With another syslog_name than `postfix`, no tag tells a program of Postfix from others.
   const program = programOf(line, host + 1, tag);
   return {
     program: program === 'other' ? 'postfix' : program,
-    processId: processId === '-' ? '' : processId,
+    processStart: tag + 1,
+    processEnd: process,
     text,
   };
+}
+
+/** Index of the `[` of `[PID]` before `end`; `end` where the tag has no process id. */
+function processAt(line: string, end: number): number {
+  if (line.charCodeAt(end - 1) !== 93) return end;
+  let at = end - 2;
+  for (let code = line.charCodeAt(at); code >= 48 && code <= 57; code = line.charCodeAt(at)) at -= 1;
+  return line.charCodeAt(at) === 91 ? at : end;
+}
+
+/** Where the tag begins that ends at `end`. */
+function tagAt(line: string, at: number, end: number): number {
+  let start = end;
+  while (start > at && line.charCodeAt(start - 1) !== blank) start -= 1;
+  return start;
 }
 
 /** The header that begins at `at`, behind the time stamp; undefined when the line has none. */
@@ -110,21 +130,16 @@ export function readHeader(line: string, at: number): Header | undefined {
   if (isStructured(line)) return structuredHeader(line, at);
   const colon = line.indexOf(': ', at);
   if (colon < 0) return undefined;
-  const start = Math.max(at, line.lastIndexOf(' ', colon) + 1);
-  let end = colon;
-  let processId = '';
-  if (line.charCodeAt(colon - 1) === 93) {
-    const bracket = line.lastIndexOf('[', colon);
-    if (bracket > start) {
-      end = bracket;
-      processId = line.slice(bracket + 1, colon - 1);
-    }
-  }
-  const program = programOf(line, start, end);
+  const process = processAt(line, colon);
+  const program = programOf(line, tagAt(line, at, process), process);
   let text = colon + 2;
-  if (line.startsWith('[ID ', text)) {
+  if (line.charCodeAt(text) === 91 && line.startsWith('[ID ', text)) {
     const close = line.indexOf('] ', text);
     if (close > 0) text = close + 2;
   }
-  return (program === 'other' ? innerHeader(line, text) : undefined) ?? { program, processId, text };
+  if (program === 'other' && !line.startsWith('action=', text)) {
+    const inner = innerHeader(line, text);
+    if (inner) return inner;
+  }
+  return { program, processStart: process + 1, processEnd: Math.max(process + 1, colon - 1), text };
 }

@@ -186,7 +186,7 @@ export function createJoiner(options: JoinOptions = {}): Joiner {
     const inner = line.slice(header.text + found[0].length, line.endsWith(']') ? -1 : undefined);
     const times = Math.min(mostRepeats, Number(found[1]));
     counts.repeatedLines += times;
-    say(inner, { ...header, text: 0 }, time, times);
+    say(inner, { ...header, processStart: 0, processEnd: 0, text: 0 }, time, times);
     return true;
   };
   const sayAgain = (line: string, at: number, time: number) => {
@@ -220,7 +220,7 @@ export function createJoiner(options: JoinOptions = {}): Joiner {
     },
     pushUnstamped: (line, time) => {
       count();
-      const header: Header = { program: 'other', processId: '', text: 0 };
+      const header: Header = { program: 'other', processStart: 0, processEnd: 0, text: 0 };
       const event = time === undefined ? undefined : readEvent(line, header);
       if (event && time !== undefined) {
         if (time !== now) advance(time);

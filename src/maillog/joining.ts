@@ -11,7 +11,7 @@ import type { Recent } from './recent.js';
 /** A client address as it stands in the log, and what it means. */
 export interface KnownClient {
   readonly address: Address;
-  /** As in the log: Postfix writes an address in one way only. */
+  /** As in the log, where Postfix writes an address in one way only; to be kept, it must be detached. */
   readonly text: string;
   readonly isLocal: boolean;
 }
@@ -74,7 +74,7 @@ export function clientOf(joining: Joining, text: string): KnownClient | undefine
   if (joining.client?.text === text) return joining.client;
   const address = parseAddress(text);
   if (!address) return undefined;
-  joining.client = { address, text: detached(text), isLocal: joining.isLocal(address) };
+  joining.client = { address, text, isLocal: joining.isLocal(address) };
   return joining.client;
 }
 

@@ -13,15 +13,20 @@ import {
   closeMessage,
   exclude,
   type Joining,
+  type KnownClient,
   type Message,
   type Opening,
 } from './joining.js';
+
+function keptClient(client: KnownClient): KnownClient {
+  return { address: client.address, text: detached(client.text), isLocal: client.isLocal };
+}
 
 function openMessage(joining: Joining, queueId: string, opening: Opening, sender?: string): void {
   const message: Message = {
     time: opening.time,
     line: opening.line,
-    client: opening.client,
+    client: keptClient(opening.client),
     clientName: detached(opening.clientName),
     sender: sender === undefined ? undefined : detached(sender),
     expected: 0,
@@ -76,8 +81,14 @@ export function onClient(joining: Joining, event: ClientEvent, time: number): vo
 }
 
 function openSession(joining: Joining, processId: string, opening: Opening, policed: boolean): void {
-  const session = { ...opening, clientName: detached(opening.clientName), policed, claimed: false };
-  const key = opening.client.text;
+  const session = {
+    ...opening,
+    client: keptClient(opening.client),
+    clientName: detached(opening.clientName),
+    policed,
+    claimed: false,
+  };
+  const key = session.client.text;
   const sessions = joining.sessions.get(key);
   if (sessions) sessions.push(session);
   else joining.sessions.set(key, [session]);

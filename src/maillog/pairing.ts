@@ -3,6 +3,7 @@
  * The policy server's line comes first, unless loggers or merged files swap lines of the same moment.
  */
 import type { Logged } from './attempts.js';
+import { detached } from './fields.js';
 import type { Held } from './order.js';
 import { createRecent, type Recent } from './recent.js';
 
@@ -61,7 +62,7 @@ function isSpent(record: PolicyRecord, time: number): boolean {
 function remember(lists: Recent<PolicyRecord[]>, key: string, record: PolicyRecord): void {
   const list = lists.get(key);
   if (!list) {
-    lists.set(key, [record]);
+    lists.set(detached(key), [record]);
     return;
   }
   for (let first = list[0]; first && isSpent(first, record.time); first = list[0]) list.shift();
