@@ -20,7 +20,8 @@ type Refuser = RefusalEvent['by'];
 function clientEvent(line: string, queueId: string, at: number, header: Header): ClientEvent | undefined {
   const client = readClient(line, at);
   if (!client) return undefined;
-  const origin = line.lastIndexOf(', orig_client=');
+  // Mostly nothing follows the client.
+  const origin = client.end === line.length ? -1 : line.lastIndexOf(', orig_client=');
   return {
     type: 'client',
     queueId,
