@@ -35,7 +35,8 @@ function parseIPv4(text: string): number[] | undefined {
       digits = 0;
     } else {
       digits += 1;
-      if (code < 48 || code > 57 || digits > 3) return undefined;
+      // A leading zero might mean octal: node and inet_pton refuse it.
+      if (code < 48 || code > 57 || digits > 3 || (digits > 1 && byte === 0)) return undefined;
       byte = byte * 10 + code - 48;
     }
   }
