@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { test, type TestContext } from 'node:test';
 import { addressText } from '#src/greylist/address.js';
 import type { LoggedAttempt } from '#src/maillog/attempts.js';
 import { createJoiner, type JoinOptions } from '#src/maillog/join.js';
 import { readAttempts, type ReadOptions } from '#src/maillog/read.js';
 import { createStampReader } from '#src/maillog/timestamps.js';
+import { repositoryRoot } from './greyctl.js';
 
 /** 2026-11-22 00:00 UTC, a few hours after the laboratory's log was written. */
 export const now = Date.UTC(2026, 10, 22) / 1000;
@@ -14,19 +16,16 @@ export const now = Date.UTC(2026, 10, 22) / 1000;
 export const utc = (year: number, month: number, day: number, hour: number) =>
   Date.UTC(year, month, day, hour) / 1000;
 
-const folder =
-  process.env['GREYCTL_MAILLOG_DIR'] ?? path.resolve(import.meta.dirname, '../../../../../../shared/maillog');
+const folder = process.env['GREYCTL_MAILLOG_DIR'] ?? path.resolve(repositoryRoot, '../shared/maillog');
 
 /** A file of the laboratory's log material. */
 export function labFile(name: string): string {
   return path.join(folder, 'lab', name);
 }
 
-/** Test options that skip a test where the log material is missing. */
-export function needsLab(): { skip?: string } {
-  return existsSync(labFile('truth.json'))
-    ? {}
-    : { skip: 'log material is missing, set GREYCTL_MAILLOG_DIR to its folder' };
+/** A test on the laboratory's log material, which is no part of the project: where it is missing there is no such test. */
+export function labTest(name: string, body: (t: TestContext) => Promise<void>): void {
+  if (existsSync(labFile('truth.json'))) void test(name, body);
 }
 
 /** One RCPT command of the laboratory's clients. */

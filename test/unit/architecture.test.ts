@@ -13,6 +13,7 @@ const house: Readonly<
   whitelist: { rooms: ['greylist'], packages: ['re2js'], node: true },
   policy: { rooms: ['greylist', 'whitelist'] },
   server: { rooms: ['greylist', 'whitelist', 'policy'], node: true },
+  maillog: { rooms: ['greylist'], node: true },
   store: { rooms: ['greylist'], packages: ['better-sqlite3'], node: true },
   postfix: { rooms: [] },
   config: { rooms: ['greylist'], node: true },

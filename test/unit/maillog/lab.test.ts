@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, test } from 'node:test';
+import { after } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { addressText, parseAddress } from '#src/greylist/address.js';
 import { internalForm } from '#src/maillog/fields.js';
-import { labFile, needsLab, readAll, truth } from '../../support/maillog.js';
+import { labFile, labTest, readAll, truth } from '../../support/maillog.js';
 import { random } from '../../support/random.js';
 
 const encodings = ['rfc3339', 'rfc5424', 'traditional'] as const;
@@ -32,31 +32,27 @@ function policed() {
 }
 
 for (const encoding of encodings) {
-  test(
-    `every RCPT of the laboratory that reached the policy check is found (${encoding})`,
-    needsLab(),
-    async () => {
-      const { attempts, problems, counts } = await readAll([labFile(`mail.log.${encoding}`)]);
-      assert.deepEqual(problems, []);
-      assert.equal(counts.skippedLines, 0);
-      const expected = policed().map(({ src, frm, rcpt, code }) =>
-        [
-          addressText(parseAddress(src) ?? assert.fail(src)),
-          internalForm(frm),
-          rcpt,
-          code === 250 ? 'accepted' : 'greylisted',
-        ].join(' '),
-      );
-      const found = attempts.map(({ attempt, logged }) =>
-        [addressText(attempt.client), attempt.sender, attempt.recipient, logged].join(' '),
-      );
-      assert.deepEqual(found.toSorted(), expected.toSorted());
-      assert.equal(expected.length, 119);
-    },
-  );
+  labTest(`every RCPT of the laboratory that reached the policy check is found (${encoding})`, async () => {
+    const { attempts, problems, counts } = await readAll([labFile(`mail.log.${encoding}`)]);
+    assert.deepEqual(problems, []);
+    assert.equal(counts.skippedLines, 0);
+    const expected = policed().map(({ src, frm, rcpt, code }) =>
+      [
+        addressText(parseAddress(src) ?? assert.fail(src)),
+        internalForm(frm),
+        rcpt,
+        code === 250 ? 'accepted' : 'greylisted',
+      ].join(' '),
+    );
+    const found = attempts.map(({ attempt, logged }) =>
+      [addressText(attempt.client), attempt.sender, attempt.recipient, logged].join(' '),
+    );
+    assert.deepEqual(found.toSorted(), expected.toSorted());
+    assert.equal(expected.length, 119);
+  });
 }
 
-test('the three encodings of the laboratory give the same', needsLab(), async () => {
+labTest('the three encodings of the laboratory give the same', async () => {
   const [first, ...others] = await Promise.all(
     encodings.map((encoding) => readingOf([labFile(`mail.log.${encoding}`)])),
   );
@@ -64,9 +60,8 @@ test('the three encodings of the laboratory give the same', needsLab(), async ()
     assert.deepEqual({ attempts, counts }, { attempts: first?.attempts, counts: first?.counts });
 });
 
-test(
+labTest(
   'without the policy server the laboratory gives the same attempts, but for a message never sent',
-  needsLab(),
   async () => {
     const content = readFileSync(labFile('mail.log.rfc3339'), 'latin1');
     const without = path.join(folder, 'without.log');
@@ -100,39 +95,35 @@ test(
 );
 
 for (const encoding of encodings) {
-  test(
-    `the laboratory's log cut anywhere into two files gives the same (${encoding})`,
-    needsLab(),
-    async () => {
-      const { seed, pick } = random();
-      const name = labFile(`mail.log.${encoding}`);
-      const whole = await readingOf([name]);
-      const content = readFileSync(name);
-      // All cuts within the first, the last and some other lines, and the ends of the lines around.
-      const starts = [
-        0,
-        content.lastIndexOf('\n', -2) - 200,
-        ...Array.from({ length: 3 }, () => pick(content.length - 200)),
-      ];
-      const cuts = starts.flatMap((start) => Array.from({ length: 130 }, (_, index) => start + index));
-      cuts.push(...Array.from({ length: 100 }, () => pick(content.length)));
-      const halves = [path.join(folder, `${encoding}.1`), path.join(folder, `${encoding}.2`)] as const;
-      for (const cut of cuts) {
-        writeFileSync(halves[0], content.subarray(0, cut));
-        writeFileSync(halves[1], content.subarray(cut));
-        const names = cut % 2 === 0 ? halves : halves.toReversed();
-        const { attempts, counts, problems } = await readingOf(names);
-        assert.deepEqual(
-          { attempts, counts, problems },
-          { attempts: whole.attempts, counts: whole.counts, problems: [] },
-          `cut at ${cut}, seed ${seed}`,
-        );
-      }
-    },
-  );
+  labTest(`the laboratory's log cut anywhere into two files gives the same (${encoding})`, async () => {
+    const { seed, pick } = random();
+    const name = labFile(`mail.log.${encoding}`);
+    const whole = await readingOf([name]);
+    const content = readFileSync(name);
+    // All cuts within the first, the last and some other lines, and the ends of the lines around.
+    const starts = [
+      0,
+      content.lastIndexOf('\n', -2) - 200,
+      ...Array.from({ length: 3 }, () => pick(content.length - 200)),
+    ];
+    const cuts = starts.flatMap((start) => Array.from({ length: 130 }, (_, index) => start + index));
+    cuts.push(...Array.from({ length: 100 }, () => pick(content.length)));
+    const halves = [path.join(folder, `${encoding}.1`), path.join(folder, `${encoding}.2`)] as const;
+    for (const cut of cuts) {
+      writeFileSync(halves[0], content.subarray(0, cut));
+      writeFileSync(halves[1], content.subarray(cut));
+      const names = cut % 2 === 0 ? halves : halves.toReversed();
+      const { attempts, counts, problems } = await readingOf(names);
+      assert.deepEqual(
+        { attempts, counts, problems },
+        { attempts: whole.attempts, counts: whole.counts, problems: [] },
+        `cut at ${cut}, seed ${seed}`,
+      );
+    }
+  });
 }
 
-test('a log beside its packed beginning is read once', needsLab(), async () => {
+labTest('a log beside its packed beginning is read once', async () => {
   const whole = await readingOf([labFile('mail.log.rfc3339')]);
   const both = await readingOf([labFile('mail.log.rfc3339'), labFile('mail.log.rfc3339.2.gz')]);
   assert.deepEqual(both.attempts, whole.attempts);
