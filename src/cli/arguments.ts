@@ -30,7 +30,7 @@ export function joinQuoted(args: readonly string[]): string[] {
 }
 
 /** The options of a command, by what they are for. */
-export function optionsOf(groups: readonly OptionGroup[]): OptionName[] {
+function optionsOf(groups: readonly OptionGroup[]): OptionName[] {
   return optionNames.filter((name) => groups.includes((options[name] as Option<unknown>).group));
 }
 

@@ -36,6 +36,8 @@ export function attemptOf(argv: Arguments, values: Values, now: number): Attempt
   const text = textOf(argv, 'client') ?? '';
   const client = parseAddress(text);
   if (!client) throw new Failure(`--client: "${excerpt(text)}" is not an IP address`, { kind: 'usage' });
+  const recipient = textOf(argv, 'recipient') ?? '';
+  if (recipient === '') throw new Failure('--recipient is empty', { kind: 'usage' });
   const clientName = textOf(argv, 'client-name') ?? 'unknown';
   return {
     time: now,
@@ -43,6 +45,6 @@ export function attemptOf(argv: Arguments, values: Values, now: number): Attempt
     clientName,
     clientDomain: values['client-key'] === 'domain' ? registrableDomain(clientName) : undefined,
     sender: textOf(argv, 'sender') ?? '',
-    recipient: textOf(argv, 'recipient') ?? '',
+    recipient,
   };
 }

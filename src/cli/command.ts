@@ -19,3 +19,6 @@ export interface CommandModule {
   readonly run?: Run;
   readonly subcommands?: readonly Subcommand[];
 }
+
+/** The exit status of a command whose answer is no: not found, not healthy. */
+export const answerIsNo = 3;

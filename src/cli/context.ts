@@ -5,6 +5,7 @@ import { defaultDatabase } from '../config/location.js';
 import type { Values } from '../config/options.js';
 import { resolve, type Given, type Resolved } from '../config/resolve.js';
 import { Failure, reasonOf } from '../greylist/failure.js';
+import { printable } from '../greylist/printable.js';
 import type { Store } from '../greylist/store.js';
 import { createTerminal, type Terminal } from '../output/terminal.js';
 import { MemoryStore } from '../store/memory.js';
@@ -126,6 +127,6 @@ export async function withExistingStore<T>(
   use: (store: Store) => Promise<T>,
 ): Promise<T> {
   if (existsSync(databaseLocation(values, outside))) return withStore(values, outside, use);
-  outside.stderr.write(`greyctl: there is no database ${databaseLocation(values, outside)} yet\n`);
+  outside.stderr.write(`greyctl: there is no database ${printable(databaseLocation(values, outside))} yet\n`);
   return use(new MemoryStore());
 }

@@ -5,23 +5,30 @@ import { printable } from '../greylist/printable.js';
 import type { Store } from '../greylist/store.js';
 import { chooseListFiles } from '../whitelist/defaults.js';
 import { listFiles, type ListFile } from '../whitelist/files.js';
-import { compile, type Whitelist } from '../whitelist/matcher.js';
-import { parseListed, type Entry } from '../whitelist/syntax.js';
+import { compile, inOrder, type Whitelist } from '../whitelist/matcher.js';
+import { parseStored, type Entry } from '../whitelist/syntax.js';
 
 /** The whitelist files in force, and what the operator should know of the choice. Naming one file replaces the default files of its kind. */
-export function chosenLists(values: Values): { files: ListFile[]; notes: string[] } {
+export function chosenLists(
+  values: Values,
+  exists: (file: string) => boolean = existsSync,
+): { files: ListFile[]; notes: string[] } {
   const named = {
     client: values['whitelist-clients'],
     recipient: values['whitelist-recipients'],
     sender: values['whitelist-senders'],
   };
-  const defaults = chooseListFiles(existsSync);
-  const files = (['client', 'recipient', 'sender'] as const).flatMap((kind): ListFile[] =>
-    named[kind].length > 0
-      ? named[kind].map((file) => ({ kind, path: path.resolve(file) }))
-      : defaults.files.filter((file) => file.kind === kind),
-  );
-  const notes = defaults.notes.filter((note) => files.some((file) => note.includes(file.path)));
+  const files: ListFile[] = [];
+  const notes: string[] = [];
+  for (const kind of ['client', 'recipient', 'sender'] as const) {
+    if (named[kind].length > 0) {
+      files.push(...named[kind].map((file) => ({ kind, path: path.resolve(file) })));
+      continue;
+    }
+    const chosen = chooseListFiles(kind, exists);
+    files.push(...chosen.files);
+    if (chosen.note !== undefined) notes.push(chosen.note);
+  }
   return { files, notes };
 }
 
@@ -43,15 +50,7 @@ export async function loadLists(
   store: Pick<Store, 'listed'>,
   stderr: NodeJS.WritableStream,
 ): Promise<Whitelist> {
-  const stored = (await store.listed())
-    .map(parseListed)
-    .flatMap((entry) => ('problem' in entry ? [] : [entry]));
-  const inFiles = await fileEntries(values, stderr);
-  const first = compile(inFiles);
-  const second = compile(stored);
-  return {
-    size: first.size + second.size,
-    match: (subject, now) => first.match(subject, now) ?? second.match(subject, now),
-    all: (subject, now) => [...first.all(subject, now), ...second.all(subject, now)],
-  };
+  const { entries, warnings } = parseStored(await store.listed());
+  for (const warning of warnings) stderr.write(`greyctl: ${warning}\n`);
+  return inOrder(compile(await fileEntries(values, stderr)), compile(entries));
 }

@@ -5,6 +5,7 @@
 import { homedir } from 'node:os';
 import createYargs, { type Argv } from 'yargs';
 import { Failure } from '../greylist/failure.js';
+import { printable } from '../greylist/printable.js';
 import { declareSettings, joinQuoted } from './arguments.js';
 import type { CommandModule, Run } from './command.js';
 import type { Arguments, Process } from './context.js';
@@ -128,13 +129,15 @@ function report(error: unknown, command: string, stderr: NodeJS.WritableStream):
   }
   const help = failure.kind === 'usage' ? `${command} --help` : undefined;
   const hint = failure.hint ?? help;
-  stderr.write(`greyctl: ${failure.message}\n${hint ? `Try: ${hint}\n` : ''}`);
+  const message = failure.message.split('\n').map(printable).join('\n');
+  stderr.write(`greyctl: ${message}\n${hint ? `Try: ${hint}\n` : ''}`);
   return failure.kind === 'usage' ? 2 : 1;
 }
 
 /** Runs the command line `args` and resolves to the exit status. */
 export async function main(args: readonly string[], outside: Process): Promise<number> {
-  const words = joinQuoted(args);
+  // Only these take the texts of an options file, which a shell may have split.
+  const words = args[0] === 'serve' || args[0] === 'config' ? joinQuoted(args) : args;
   let status = 0;
   let command = 'greyctl';
   const course: Course = {

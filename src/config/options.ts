@@ -31,6 +31,11 @@ function readSocketPath(given: string): string {
   return given;
 }
 
+function readLocation(given: string): string {
+  if (/^[a-z+]+:\/\//.test(readText(given))) throw new BadValue(given, 'the path of a file');
+  return given;
+}
+
 const facilities = [
   'mail',
   'daemon',
@@ -194,7 +199,14 @@ export const options = {
     'X-Greylist: delayed %t seconds by greyctl-%v at %h; %d',
   ),
   hostname: text({ ...server, describe: 'host name for %h' }, 'NAME', hostname()),
-  db: text({ ...general, describe: 'database: the path of a SQLite file' }, 'LOCATION', undefined),
+  db: {
+    ...general,
+    describe: 'database: the path of a SQLite file',
+    argument: 'LOCATION',
+    default: undefined as string | undefined,
+    read: ([location]) => readLocation(location),
+    write: (location) => (location === undefined ? [] : [location]),
+  } satisfies Option<string | undefined>,
   dbdir: text(
     { ...general, describe: 'folder of the database: the same as --db=DIR/greyctl.db' },
     'DIR',

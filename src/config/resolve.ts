@@ -97,7 +97,8 @@ function fromEnvironment(
 }
 
 function unknownVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
-  const known = new Set([...optionNames.map(environmentName), 'GREYCTL_OPTS', 'GREYCTL_TEXT']);
+  const settable = optionNames.filter((name) => !(options[name] as Option<unknown>).commandLineOnly);
+  const known = new Set([...settable.map(environmentName), 'GREYCTL_OPTS', 'GREYCTL_TEXT']);
   return Object.keys(environment)
     .filter((name) => name.startsWith('GREYCTL_') && !known.has(name))
     .map((name) => `the environment variable ${name} belongs to no setting`);
@@ -149,6 +150,11 @@ function combineClientKey({ values, origins }: Combined, problems: string[]): Co
     values: { ...values, 'client-key': wanted },
     origins: { ...origins, 'client-key': { ...origins[setting], setting } },
   };
+}
+
+/** Where to listen on TCP: as given, or 127.0.0.1:60000 where no socket is named at all. */
+export function inetOf(values: Values): readonly string[] {
+  return values.inet.length + values.unix.length === 0 ? ['127.0.0.1:60000'] : values.inet;
 }
 
 /** The settings that decide, out of all values. */

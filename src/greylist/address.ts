@@ -116,6 +116,12 @@ export function contains(network: Network, address: Address): boolean {
   return masked.bytes.every((byte, index) => byte === network.address.bytes[index]);
 }
 
+/** True for an address that only this host reaches: 127.0.0.0/8 and ::1. */
+export function isLoopback({ family, bytes }: Address): boolean {
+  if (family === 4) return bytes[0] === 127;
+  return bytes.every((byte, index) => byte === (index === 15 ? 1 : 0));
+}
+
 /** The eight 16-bit groups of an IPv6 address, in lower-case hexadecimal without leading zeros. */
 export function ipv6Groups(address: Address): string[] {
   return Array.from({ length: address.bytes.length / 2 }, (_, index) =>

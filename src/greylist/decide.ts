@@ -40,9 +40,9 @@ export interface Entry {
   readonly passes: number;
 }
 
-/** What the auto-whitelist knows of one client address. */
-export interface ClientRecord {
-  /** Triplets that came back, at most one counted an hour. */
+/** What the auto-whitelist (AWL) knows of one client address. */
+export interface AwlRecord {
+  /** First passes of different triplets, at most one counted an hour; once on the list, an hour with mail counts one. */
   readonly count: number;
   /** When it was last counted, epoch seconds. */
   readonly lastCounted: number;
@@ -51,7 +51,7 @@ export interface ClientRecord {
 /** What is known before the decision, and what is to be known after it. */
 export interface Memory {
   readonly entry?: Entry | undefined;
-  readonly client?: ClientRecord | undefined;
+  readonly client?: AwlRecord | undefined;
 }
 
 /** An attempt that passes whatever is remembered. */
@@ -111,15 +111,15 @@ export function isAlive(entry: Entry, now: number, rules: Rules): boolean {
 }
 
 /** True when an auto-whitelist record is still to be believed at `now`. */
-export function isClientAlive(client: ClientRecord, now: number, rules: Rules): boolean {
+export function isClientAlive(client: AwlRecord, now: number, rules: Rules): boolean {
   return now - client.lastCounted <= rules.maxAgeSeconds;
 }
 
-function mayCount(client: ClientRecord | undefined, now: number): boolean {
+function mayCount(client: AwlRecord | undefined, now: number): boolean {
   return !client || now >= client.lastCounted + awlCountIntervalSeconds || client.lastCounted > now;
 }
 
-function counted(client: ClientRecord | undefined, now: number): ClientRecord {
+function counted(client: AwlRecord | undefined, now: number): AwlRecord {
   return { count: (client?.count ?? 0) + 1, lastCounted: now };
 }
 

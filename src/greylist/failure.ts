@@ -8,7 +8,7 @@ export interface FailureDetails {
   readonly cause?: unknown;
 }
 
-/** An error meant for the operator: `message` is `what failed: why`, one line, already cleaned of hostile characters. */
+/** An error meant for the operator: `message` is `what failed: why`, or a head line and a list; it is cleaned where it is printed. */
 export class Failure extends Error {
   readonly kind: FailureKind;
   readonly hint: string | undefined;
@@ -21,10 +21,15 @@ export class Failure extends Error {
   }
 }
 
+/** The code of a system or database error, such as ENOENT; undefined for anything else. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
 /** The words of anything that was thrown; for system errors without the noise of code and call. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const code = 'code' in error ? error.code : undefined;
+  const code: string = codeOf(error) ?? '';
   switch (code) {
     case 'ENOENT':
       return 'no such file or directory';

@@ -30,6 +30,12 @@ export interface Tally {
   readonly count: number;
 }
 
+/** How many triplets passed after having waited for about so long. */
+export interface DelayTally {
+  readonly seconds: number;
+  readonly count: number;
+}
+
 export type ListKind = 'client' | 'recipient' | 'sender';
 
 /** A whitelist entry kept in the store. */
@@ -54,10 +60,7 @@ export interface Purged {
 }
 
 export interface StoreInfo {
-  /** `sqlite` or `memory`. */
-  readonly engine: string;
-  /** Where it is: a path, or empty. */
-  readonly location: string;
+  readonly engine: 'sqlite' | 'memory';
   readonly schemaVersion: number;
   readonly sizeBytes: number;
   readonly waiting: number;
@@ -80,12 +83,14 @@ export interface Store {
   /** Up to `limit` entries in the order of their keys (client, sender, recipient; by code point), after the key `after`. */
   entries(filter: EntryFilter, limit: number, after?: Triplet): Promise<StoredEntry[]>;
   /**
-   * Looks at the next `limit` or so entries and client records and removes those that `rules` have forgotten at `now`. Each call goes
+   * Looks at the next `limit` or so entries and client records (a store may look at all) and removes those that `rules` have forgotten at `now`. Each call goes
    * on where the last one stopped; `done` when all have been looked at, and the next call begins anew.
    */
   purge(now: number, rules: Rules, limit: number): Promise<Purged>;
   /** Counts of the hours that begin at or after `since`, oldest first. */
   tallies(since: number): Promise<Tally[]>;
+  /** How long the triplets had waited that passed for the first time in those hours, shortest first. */
+  delays(since: number): Promise<DelayTally[]>;
   /** Whitelist entries, in the order they were added. */
   listed(): Promise<ListedEntry[]>;
   /** A number that changes whenever the whitelist entries do, whoever changed them. */

@@ -1,5 +1,5 @@
 /** Lines with their times to attempts in time order: unfolds repeated lines, and remembers no more than is open. */
-import type { Address } from '../greylist/address.js';
+import { isLoopback, type Address } from '../greylist/address.js';
 import type { LoggedAttempt } from './attempts.js';
 import { createCounts, type ReadingCounts } from './counts.js';
 import { readEvent } from './grammar.js';
@@ -52,13 +52,6 @@ const settleSeconds = 3;
 
 /** Copies taken for one folded line; loggers fold some hundreds at most. */
 const mostRepeats = 10_000;
-
-const loopbackIPv6 = '0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,1';
-
-/** True for 127.0.0.0/8 and ::1. */
-export function isLoopback(address: Address): boolean {
-  return address.family === 4 ? address.bytes[0] === 127 : address.bytes.join() === loopbackIPv6;
-}
 
 function createJoining(options: JoinOptions): Joining {
   const counts = createCounts();

@@ -7,7 +7,7 @@
  */
 import { open } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
-import { Failure, reasonOf } from '../greylist/failure.js';
+import { codeOf, Failure, reasonOf } from '../greylist/failure.js';
 
 /** Why a source, or the rest of it, could not be read. */
 export interface SourceProblem {
@@ -68,7 +68,7 @@ async function modifiedAt(name: string): Promise<number> {
 }
 
 function unpackFailure(error: unknown): Failure {
-  const early = error instanceof Error && 'code' in error && error.code === 'Z_BUF_ERROR';
+  const early = codeOf(error) === 'Z_BUF_ERROR';
   return new Failure(
     early ? 'the gzip data ends too early' : `the gzip data is damaged: ${reasonOf(error)}`,
     { cause: error },

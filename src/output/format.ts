@@ -48,3 +48,8 @@ export function size(bytes: number): string {
   const value = bytes / 1024 ** power;
   return `${power === 0 ? value : value.toFixed(1)} ${units[power] ?? ''}`;
 }
+
+/** A part in per cent of the whole; `-` of nothing. */
+export function share(part: number, whole: number): string {
+  return whole === 0 ? '-' : `${((100 * part) / whole).toFixed(1)} %`;
+}

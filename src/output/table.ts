@@ -60,10 +60,10 @@ export function renderTable(
 ): string {
   const cells = rows.map((row) => row.map(printable));
   if (!table.isTerminal)
-    return [columns.map(({ title }) => title), ...cells].map((row) => row.join('\t')).join('\n');
+    return [columns.map(({ title }) => printable(title)), ...cells].map((row) => row.join('\t')).join('\n');
   const sizes = widths(columns, cells, table.width);
   const drawn = new Table({
-    head: columns.map(({ title }) => table.style.bold(title)),
+    head: columns.map(({ title }) => table.style.bold(printable(title))),
     chars: Object.fromEntries(
       ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right']
         .concat(['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'])

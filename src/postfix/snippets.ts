@@ -8,9 +8,12 @@ export type PolicyForm = 'plain' | 'fail-open';
 /** postconf(5) queue_directory. Below it a path is named from there: the same inside and outside of smtpd's chroot. */
 const queueDirectory = '/var/spool/postfix/';
 
-/** How main.cf names the policy service, in one form. `name` is `inet:HOST:PORT` or `unix:PATH`. */
+/** How main.cf names the policy service, in one form. `name` is `inet:HOST:PORT` or `unix:PATH`; all addresses are reached over loopback. */
 export function policyCheck(name: string, form: PolicyForm): string {
-  const service = name.replace(`unix:${queueDirectory}`, 'unix:');
+  const service = name
+    .replace(`unix:${queueDirectory}`, 'unix:')
+    .replace('inet:0.0.0.0:', 'inet:127.0.0.1:')
+    .replace('inet:[::]:', 'inet:[::1]:');
   return form === 'plain'
     ? `check_policy_service ${service}`
     : `check_policy_service { ${service}, timeout=10s, default_action=DUNNO }`;

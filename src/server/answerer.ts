@@ -9,7 +9,7 @@ import { printable } from '../greylist/printable.js';
 import { replyAction, type ReplyTexts } from '../policy/reply.js';
 import { clientText, interpret } from '../policy/request.js';
 import { createInstances } from './instances.js';
-import type { Log, Throttle } from './log.js';
+import type { Log, Warn } from './log.js';
 import type { Settler } from './settler.js';
 
 export interface AnswererOptions {
@@ -27,7 +27,7 @@ export interface AnswererParts {
   readonly settler: Settler;
   readonly match: (attempt: Attempt, now: number) => Match | undefined;
   readonly log: Log;
-  readonly warn: Throttle;
+  readonly warn: Warn;
   readonly now: () => number;
 }
 

@@ -6,7 +6,8 @@
  * from either; a request must be complete 100 s after its first byte (Postfix's own timeout).
  */
 import type { Socket } from 'node:net';
-import { ProtocolError, RequestParser, type PolicyRequest } from '../policy/parser.js';
+import { reasonOf } from '../greylist/failure.js';
+import { RequestParser, type PolicyRequest } from '../policy/parser.js';
 
 const maxUnderWay = 100;
 const requestTimeoutMs = 100_000;
@@ -47,14 +48,18 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     closeWhenDone();
   }
 
+  function resumeReading(): void {
+    if (!isFinishing && !socket.writableNeedDrain && underWay < maxUnderWay / 2) socket.resume();
+  }
+
   async function reply(answer: Promise<string>): Promise<void> {
     const action = await answer;
     underWay -= 1;
     if (socket.destroyed) return;
-    const isFlushed = socket.write(`action=${action}\n\n`);
+    socket.write(`action=${action}\n\n`);
     if (options.closeAfterAnswer) finish();
     else if (isFinishing) closeWhenDone();
-    else if (isFlushed && underWay < maxUnderWay / 2) socket.resume();
+    else resumeReading();
   }
 
   function ask(request: PolicyRequest): void {
@@ -63,8 +68,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     // Decided side by side, answered in order.
     previous = Promise.all([answer, previous]).then(() => reply(answer));
     previous.catch((error: unknown) => {
-      if (error instanceof ProtocolError) broken(error.message);
-      else throw error;
+      broken(reasonOf(error));
     });
   }
 
@@ -85,17 +89,14 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     try {
       requests = parser.push(chunk);
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      broken(error.message);
+      broken(reasonOf(error));
       return;
     }
     for (const request of options.closeAfterAnswer ? requests.slice(0, 1) : requests) ask(request);
     if (underWay > maxUnderWay || socket.writableNeedDrain) socket.pause();
     watch();
   });
-  socket.on('drain', () => {
-    if (!isFinishing) socket.resume();
-  });
+  socket.on('drain', resumeReading);
   socket.on('end', finish);
   socket.on('close', () => {
     clearTimeout(timer);

@@ -1,31 +1,24 @@
 /** Sockets to listen on: TCP, unix, and those that systemd hands over. */
-import { lstat, chmod, unlink } from 'node:fs/promises';
+import { chmod, lstat, readFile, readlink, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
-import { contains, parseAddress, parseNetwork, type Network } from '../greylist/address.js';
-import { Failure, reasonOf } from '../greylist/failure.js';
+import { contains, isLoopback, parseAddress, type Network } from '../greylist/address.js';
+import { codeOf, Failure, reasonOf } from '../greylist/failure.js';
 
-/** One place to listen on. */
-export type Listen =
+/** Where to listen. */
+export type ListenAddress =
   | { readonly type: 'inet'; readonly host: string; readonly port: number }
   | { readonly type: 'unix'; readonly path: string; readonly mode: number }
   | { readonly type: 'systemd'; readonly fd: number };
 
-const loopback = ['127.0.0.0/8', '::1/128'].map((text) => parseNetwork(text));
-
 /** Tells whether a client at this address may connect; unix sockets have no address and rely on their mode. */
 export function createAdmission(allowed: readonly Network[]): (remoteAddress: string | undefined) => boolean {
-  const networks = [...loopback, ...allowed];
   return (remoteAddress) => {
     if (remoteAddress === undefined) return true;
     const address = parseAddress(remoteAddress.replace(/%.*/, ''));
-    return address !== undefined && networks.some((network) => network && contains(network, address));
+    return (
+      address !== undefined && (isLoopback(address) || allowed.some((network) => contains(network, address)))
+    );
   };
-}
-
-/** True for an address that only this host reaches. */
-export function isLoopback(host: string): boolean {
-  const address = parseAddress(host);
-  return address !== undefined && loopback.some((network) => network && contains(network, address));
 }
 
 function listening(server: Server, where: string, start: () => void): Promise<void> {
@@ -41,21 +34,22 @@ function listening(server: Server, where: string, start: () => void): Promise<vo
 }
 
 function hintFor(error: Error): { hint?: string } {
-  if ('code' in error && error.code === 'EADDRINUSE') {
+  if (codeOf(error) === 'EADDRINUSE') {
     return { hint: 'stop what listens there (ss -ltnp), or name another address with --inet' };
   }
   return {};
 }
 
-function answers(path: string): Promise<boolean> {
+/** True unless nobody listens on the socket any more; a server that is busy, or not ours to ask, is alive. */
+function isAlive(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect(path);
     probe.once('connect', () => {
       probe.destroy();
       resolve(true);
     });
-    probe.once('error', () => {
-      resolve(false);
+    probe.once('error', (error) => {
+      resolve(codeOf(error) !== 'ECONNREFUSED');
     });
   });
 }
@@ -66,7 +60,7 @@ async function makeWay(path: string): Promise<void> {
   if (!there) return;
   if (!there.isSocket())
     throw new Failure(`cannot listen on unix:${path}: a file that is no socket is in the way`);
-  if (await answers(path)) {
+  if (await isAlive(path)) {
     throw new Failure(`cannot listen on unix:${path}: another server answers there`, {
       hint: 'stop the other server, or name another path with --unix',
     });
@@ -74,15 +68,34 @@ async function makeWay(path: string): Promise<void> {
   await unlink(path);
 }
 
-function serverName(server: Server): string {
+/** Where a unix socket that was handed over is in the file system: proc(5), /proc/net/unix, by its inode. */
+async function handedOverPath(fd: number): Promise<string | undefined> {
+  try {
+    const [, inode = ''] = /^socket:\[(\d+)\]$/.exec(await readlink(`/proc/self/fd/${fd}`)) ?? [];
+    const sockets = await readFile('/proc/net/unix', 'utf8');
+    const line = sockets.split('\n').find((candidate) => candidate.split(/ +/)[6] === inode);
+    return /\S+( +\S+){6} (.+)$/.exec(line ?? '')?.[2];
+  } catch {
+    return undefined;
+  }
+}
+
+async function serverName(server: Server, place: ListenAddress): Promise<string> {
   const address = server.address();
-  if (address === null || typeof address === 'string') return `unix:${address ?? ''}`;
-  return `inet:${address.address.includes(':') ? `[${address.address}]` : address.address}:${address.port}`;
+  if (address !== null && typeof address !== 'string') {
+    return `inet:${address.address.includes(':') ? `[${address.address}]` : address.address}:${address.port}`;
+  }
+  if (place.type === 'systemd')
+    return `unix:${(await handedOverPath(place.fd)) ?? `(file descriptor ${place.fd})`}`;
+  return `unix:${address ?? ''}`;
 }
 
 /** Starts listening; resolves to the server and the name Postfix knows the place by (`inet:HOST:PORT`, `unix:PATH`). Rejects with a Failure. */
-export async function listen(place: Listen, backlog: number): Promise<{ server: Server; name: string }> {
-  const server = createServer({ noDelay: true, keepAlive: true });
+export async function listen(
+  place: ListenAddress,
+  backlog: number,
+): Promise<{ server: Server; name: string }> {
+  const server = createServer({ noDelay: true, keepAlive: true, allowHalfOpen: true });
   switch (place.type) {
     case 'inet':
       await listening(server, `inet:${place.host}:${place.port}`, () => {
@@ -102,14 +115,14 @@ export async function listen(place: Listen, backlog: number): Promise<{ server: 
       });
       break;
   }
-  return { server, name: serverName(server) };
+  return { server, name: await serverName(server, place) };
 }
 
 /**
  * The sockets systemd handed over (sd_listen_fds(3)): descriptors from 3 on, if LISTEN_PID is this process. The variables are deleted,
  * so that no child takes them for its own.
  */
-export function systemdSockets(environment: NodeJS.ProcessEnv, pid: number): Listen[] {
+export function systemdSockets(environment: NodeJS.ProcessEnv, pid: number): ListenAddress[] {
   const { LISTEN_PID: forPid, LISTEN_FDS: count } = environment;
   for (const name of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'])
     Reflect.deleteProperty(environment, name);

@@ -1,12 +1,12 @@
 import { reasonOf } from '../greylist/failure.js';
 import type { Store } from '../greylist/store.js';
 import type { ListFiles } from '../whitelist/files.js';
-import { compile, type Match, type Subject, type Whitelist } from '../whitelist/matcher.js';
-import { parseListed, type Entry } from '../whitelist/syntax.js';
-import type { Log, Throttle } from './log.js';
+import { compile, inOrder, type Match, type Subject, type Whitelist } from '../whitelist/matcher.js';
+import { parseStored } from '../whitelist/syntax.js';
+import type { Log, Warn } from './log.js';
 
 /** How often files and store are looked at; a change is in force at most twice this later. */
-export const pollMs = 1000;
+const pollMs = 1000;
 
 /** The whitelists in force: files and stored entries, followed as they change. */
 export interface Lists {
@@ -25,7 +25,7 @@ export async function followLists(
   files: ListFiles,
   store: Pick<Store, 'listed' | 'listedRevision'>,
   log: Log,
-  warn: Throttle,
+  warn: Warn,
 ): Promise<Lists> {
   let fromFiles: Whitelist = compile([]);
   let stored: Whitelist = compile([]);
@@ -40,13 +40,8 @@ export async function followLists(
     try {
       const current = await store.listedRevision();
       if (current === revision) return;
-      const entries: Entry[] = [];
-      for (const listed of await store.listed()) {
-        const entry = parseListed(listed);
-        if ('problem' in entry)
-          log('warning', `whitelist entry ${listed.id} in the database: ${entry.problem}`);
-        else entries.push(entry);
-      }
+      const { entries, warnings } = parseStored(await store.listed());
+      for (const warning of warnings) log('warning', warning);
       stored = compile(entries);
       revision = current;
     } catch (error) {
@@ -69,7 +64,7 @@ export async function followLists(
   follow();
 
   return {
-    match: (subject, now) => fromFiles.match(subject, now) ?? stored.match(subject, now),
+    match: (subject, now) => inOrder(fromFiles, stored).match(subject, now),
     reload: async () => {
       apply(await files.reload());
     },

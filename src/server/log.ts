@@ -26,4 +26,4 @@ export function createThrottle(log: Log, now: () => number, intervalSeconds = 60
 }
 
 /** Says a warning of some kind, or counts it. */
-export type Throttle = ReturnType<typeof createThrottle>;
+export type Warn = ReturnType<typeof createThrottle>;

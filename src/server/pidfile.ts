@@ -1,12 +1,12 @@
 import { constants, closeSync, openSync, readFileSync, truncateSync, unlinkSync, writeSync } from 'node:fs';
-import { Failure, reasonOf } from '../greylist/failure.js';
+import { codeOf, Failure, reasonOf } from '../greylist/failure.js';
 
 function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return codeOf(error) === 'EPERM';
   }
 }
 
@@ -35,7 +35,7 @@ export function writePidfile(path: string, pid: number): () => void {
     try {
       unlinkSync(path);
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+      if (codeOf(error) !== 'ENOENT') throw error;
     }
     const file = openSync(
       path,

@@ -1,7 +1,7 @@
 import { reasonOf } from '../greylist/failure.js';
 import type { Rules } from '../greylist/settings.js';
 import type { Store } from '../greylist/store.js';
-import type { Log, Throttle } from './log.js';
+import type { Log, Warn } from './log.js';
 
 const stepMs = 1000;
 /** Small enough that a batch of attempts waits for it a few milliseconds at most. */
@@ -18,7 +18,7 @@ export function startPurger(
   rules: Rules,
   now: () => number,
   log: Log,
-  warn: Throttle,
+  warn: Warn,
 ): () => void {
   let timer: NodeJS.Timeout | undefined;
   let removed = 0;

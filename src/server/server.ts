@@ -1,11 +1,12 @@
 import type { Server, Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import type { PolicyRequest } from '../policy/parser.js';
 import { serveConnection, type Connection } from './connection.js';
-import { listen, type Listen } from './listen.js';
-import type { Log, Throttle } from './log.js';
+import { listen, type ListenAddress } from './listen.js';
+import type { Log, Warn } from './log.js';
 
 export interface ServerOptions {
-  readonly places: readonly Listen[];
+  readonly places: readonly ListenAddress[];
   readonly backlog: number;
   readonly maxConnections: number;
   readonly admits: (remoteAddress: string | undefined) => boolean;
@@ -29,7 +30,7 @@ function peerName(socket: Socket): string {
 }
 
 /** Listens on all places and serves who connects. Rejects with a Failure when one of the places cannot be had, and then holds none. */
-export async function startServer(options: ServerOptions, log: Log, warn: Throttle): Promise<PolicyServer> {
+export async function startServer(options: ServerOptions, log: Log, warn: Warn): Promise<PolicyServer> {
   const open = new Map<Socket, Connection>();
 
   function accept(socket: Socket): void {
@@ -84,6 +85,9 @@ export async function startServer(options: ServerOptions, log: Log, warn: Thrott
     names,
     stop: async (graceMs) => {
       const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+      // What has reached this host by now is read first.
+      await setImmediate();
+      await setImmediate();
       for (const connection of open.values()) connection.finish();
       const timer = setTimeout(() => {
         for (const socket of open.keys()) socket.destroy();

@@ -8,9 +8,9 @@
 import type { Decision, PreparedAttempt } from '../greylist/decide.js';
 import { reasonOf } from '../greylist/failure.js';
 import type { Store } from '../greylist/store.js';
-import type { Throttle } from './log.js';
+import type { Warn } from './log.js';
 
-export const storeTimeoutMs = 1000;
+const storeTimeoutMs = 1000;
 const restMs = 1000;
 const maxBatch = 1000;
 
@@ -27,7 +27,7 @@ export interface Settler {
 }
 
 /** Gathers attempts for `store`; `warn` hears of its failures. */
-export function createSettler(store: Pick<Store, 'settle'>, warn: Throttle): Settler {
+export function createSettler(store: Pick<Store, 'settle'>, warn: Warn): Settler {
   const queue: Waiting[] = [];
   let isBusy = false;
   let isResting = false;

@@ -2,13 +2,14 @@ import {
   decide,
   isAlive,
   isClientAlive,
-  type ClientRecord,
+  type AwlRecord,
   type Decision,
   type Entry,
   type PreparedAttempt,
 } from '../greylist/decide.js';
 import type { Rules } from '../greylist/settings.js';
 import type {
+  DelayTally,
   EntryFilter,
   ListedEntry,
   ListKind,
@@ -20,7 +21,7 @@ import type {
   Tally,
 } from '../greylist/store.js';
 import type { Triplet } from '../greylist/triplet.js';
-import { attemptsOf, tallyHour, tallyKey } from './tally.js';
+import { attemptsOf, delayClass, tallyHour, tallyKey } from './tally.js';
 
 const separator = '\0';
 
@@ -49,8 +50,9 @@ function compareTriplets(a: Triplet, b: Triplet): number {
 /** A store that forgets everything when the process ends: for rehearsals, and the model the other stores are held against. */
 export class MemoryStore implements Store {
   readonly #entries = new Map<string, { readonly triplet: Triplet; readonly entry: Entry }>();
-  readonly #clients = new Map<string, ClientRecord>();
+  readonly #clients = new Map<string, AwlRecord>();
   readonly #tallies = new Map<string, Tally>();
+  readonly #delays = new Map<string, DelayTally & { readonly hour: number }>();
   readonly #listed = new Map<string, ListedEntry>();
   #revision = 0;
   #lastId = 0;
@@ -72,7 +74,14 @@ export class MemoryStore implements Store {
       reason,
       count: before + attemptsOf(attempt),
     });
+    if (decision.delaySeconds !== undefined)
+      this.#addDelay(tallyHour(attempt.time), delayClass(decision.delaySeconds));
     return decision;
+  }
+
+  #addDelay(hour: number, seconds: number): void {
+    const key = `${hour} ${seconds}`;
+    this.#delays.set(key, { hour, seconds, count: (this.#delays.get(key)?.count ?? 0) + 1 });
   }
 
   #remember(attempt: Extract<PreparedAttempt, { triplet: Triplet }>): Decision {
@@ -124,6 +133,15 @@ export class MemoryStore implements Store {
     return Promise.resolve(found.sort((a, b) => a.hour - b.hour));
   }
 
+  delays(since: number): Promise<DelayTally[]> {
+    const sums = new Map<number, number>();
+    for (const { hour, seconds, count } of this.#delays.values()) {
+      if (hour >= since) sums.set(seconds, (sums.get(seconds) ?? 0) + count);
+    }
+    const found = Array.from(sums, ([seconds, count]) => ({ seconds, count }));
+    return Promise.resolve(found.sort((a, b) => a.seconds - b.seconds));
+  }
+
   listed(): Promise<ListedEntry[]> {
     return Promise.resolve([...this.#listed.values()]);
   }
@@ -152,7 +170,6 @@ export class MemoryStore implements Store {
     const passed = entries.filter((entry) => entry.passedAt !== undefined).length;
     return Promise.resolve({
       engine: 'memory',
-      location: '',
       schemaVersion: 0,
       sizeBytes: 0,
       waiting: entries.length - passed,

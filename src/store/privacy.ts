@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import type { PreparedAttempt } from '../greylist/decide.js';
-import { Failure, reasonOf } from '../greylist/failure.js';
+import { codeOf, Failure, reasonOf } from '../greylist/failure.js';
 import type { EntryFilter, Store } from '../greylist/store.js';
 import type { Triplet } from '../greylist/triplet.js';
 
@@ -36,6 +36,7 @@ export function hashed(store: Store, key: Buffer): Store {
     entries: (filter, limit, after) => store.entries(hideFilter(filter), limit, after),
     purge: (now, rules, limit) => store.purge(now, rules, limit),
     tallies: (since) => store.tallies(since),
+    delays: (since) => store.delays(since),
     listed: () => store.listed(),
     listedRevision: () => store.listedRevision(),
     addListed: (entry) => store.addListed(entry),
@@ -56,7 +57,7 @@ export async function privacyKey(file: string): Promise<Buffer> {
     await created.sync();
     await created.close();
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) {
+    if (codeOf(error) !== 'EEXIST') {
       throw new Failure(`cannot create the privacy key ${file}: ${reasonOf(error)}`, { cause: error });
     }
   }

@@ -14,3 +14,9 @@ export function tallyKey(time: number, decision: Decision): string {
 export function attemptsOf(attempt: PreparedAttempt): number {
   return attempt.exemption === undefined ? 1 : (attempt.count ?? 1);
 }
+
+/** A delay rounded to two significant digits: few classes an hour, and no more than 5 % off. */
+export function delayClass(seconds: number): number {
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, seconds))) - 1);
+  return Math.round(seconds / unit) * unit;
+}

@@ -8,8 +8,8 @@ import type { ListFile } from './files.js';
 
 export interface ChosenFiles {
   readonly files: ListFile[];
-  /** Sentences for the operator about choices that may surprise. */
-  readonly notes: string[];
+  /** For the operator, about a choice that may surprise. */
+  readonly note?: string;
 }
 
 const own = { client: 'whitelist_clients', recipient: 'whitelist_recipients', sender: 'whitelist_senders' };
@@ -30,22 +30,13 @@ function withLocal(kind: ListKind, main: string, exists: (file: string) => boole
   return paths.map((file) => ({ kind, path: file }));
 }
 
-/** Chooses the files of every kind, given which files exist. */
-export function chooseListFiles(exists: (file: string) => boolean): ChosenFiles {
-  const files: ListFile[] = [];
-  const notes: string[] = [];
+/** Chooses the files of one kind, given which files exist. */
+export function chooseListFiles(kind: ListKind, exists: (file: string) => boolean): ChosenFiles {
   const inUse = (main: string) => exists(main) || exists(`${main}.local`);
-  for (const kind of ['client', 'recipient', 'sender'] as const) {
-    const main = `/etc/greyctl/${own[kind]}`;
-    const left = postgreyPrefixes.map((prefix) => prefix + own[kind]).find(inUse);
-    if (inUse(main) || left === undefined || kind === 'sender') {
-      files.push(...withLocal(kind, main, exists));
-      continue;
-    }
-    const taken = withLocal(kind, left, exists);
-    files.push(...taken);
-    const names = taken.map((file) => file.path).filter((file) => file !== shippedList(kind) && exists(file));
-    notes.push(`using postgrey's ${names.join(' and ')}, because there is no ${main}`);
-  }
-  return { files, notes };
+  const main = `/etc/greyctl/${own[kind]}`;
+  const left = postgreyPrefixes.map((prefix) => prefix + own[kind]).find(inUse);
+  if (inUse(main) || left === undefined || kind === 'sender') return { files: withLocal(kind, main, exists) };
+  const files = withLocal(kind, left, exists);
+  const names = files.map((file) => file.path).filter((file) => file !== shippedList(kind) && exists(file));
+  return { files, note: `using postgrey's ${names.join(' and ')}, because there is no ${main}` };
 }

@@ -10,7 +10,7 @@
 import { constants } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
-import { reasonOf } from '../greylist/failure.js';
+import { codeOf, reasonOf } from '../greylist/failure.js';
 import { printable } from '../greylist/printable.js';
 import type { ListKind } from '../greylist/store.js';
 import { parseList, type Entry, type ParsedList, type Problem } from './syntax.js';
@@ -135,7 +135,7 @@ async function isUnchanged(state: FileState): Promise<boolean> {
 /** Warnings of a file that could not be read. */
 function unreadable(state: FileState, error: unknown, mode: Mode): string[] {
   state.version = undefined;
-  const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  const missing = codeOf(error) === 'ENOENT';
   const complaint = reasonOf(error);
   const quiet = missing && state.entries === undefined && state.path.endsWith('.local');
   if (quiet || (mode === 'changed' && complaint === state.complaint)) return [];

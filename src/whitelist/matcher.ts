@@ -13,8 +13,8 @@ import type { Attempt } from '../greylist/attempt.js';
 import type { ListKind } from '../greylist/store.js';
 import type { Entry } from './syntax.js';
 
-/** What of an attempt whitelists look at. */
-export type Subject = Pick<Attempt, 'client' | 'clientName' | 'sender' | 'recipient'>;
+/** What of an attempt whitelists look at; what is left out matches nothing. */
+export type Subject = Partial<Pick<Attempt, 'client' | 'clientName' | 'sender' | 'recipient'>>;
 
 /** An entry that matched, and the reason it gives. */
 export interface Match {
@@ -24,8 +24,6 @@ export interface Match {
 
 /** Lists that can be asked; never changes. `now` is in epoch seconds and only tells which entries have expired. */
 export interface Whitelist {
-  /** How many entries it was made of. */
-  readonly size: number;
   /** The first entry that matches. */
   match(subject: Subject, now: number): Match | undefined;
   /** Every entry that matches; the first is the one that `match` tells. */
@@ -143,20 +141,21 @@ function usersOf(localPart: string, longest: number): string[] {
 }
 
 function* clientHits(index: Index, { client, clientName }: Subject): Generator<Entry> {
-  yield* domainHits(index.domains, clientName.toLowerCase(), 0);
-  const networks = index.networks[client.family];
-  if (networks.lengths.length > 0) {
+  if (clientName !== undefined) yield* domainHits(index.domains, clientName.toLowerCase(), 0);
+  const networks = client && index.networks[client.family];
+  if (networks && networks.lengths.length > 0) {
     const bits = bitsOf(client);
     for (const length of networks.lengths) yield* networks.entries.get(bits.slice(0, length)) ?? none;
   }
   if (index.regexes.length === 0) return;
-  const address = addressText(client);
+  const texts = [...(clientName === undefined ? [] : [clientName]), ...(client ? [addressText(client)] : [])];
   for (const { entry, regex } of index.regexes) {
-    if (regex.test(clientName) || regex.test(address)) yield entry;
+    if (texts.some((text) => regex.test(text))) yield entry;
   }
 }
 
-function* mailboxHits(index: Index, address: string): Generator<Entry> {
+function* mailboxHits(index: Index, address: string | undefined): Generator<Entry> {
+  if (address === undefined) return;
   const text = address.toLowerCase();
   const at = text.indexOf('@');
   if (at >= 0 && index.users.longest > 0) {
@@ -188,11 +187,18 @@ export function compile(entries: readonly Entry[]): Whitelist {
   }
 
   return {
-    size: entries.length,
     match(subject, now) {
       for (const match of matches(subject, now)) return match;
       return undefined;
     },
     all: (subject, now) => [...matches(subject, now)],
+  };
+}
+
+/** Two whitelists as one: `first` is asked first. */
+export function inOrder(first: Whitelist, second: Whitelist): Whitelist {
+  return {
+    match: (subject, now) => first.match(subject, now) ?? second.match(subject, now),
+    all: (subject, now) => [...first.all(subject, now), ...second.all(subject, now)],
   };
 }

@@ -185,3 +185,15 @@ export function parseListed(listed: ListedEntry): Entry | Unusable {
     ...(listed.expiresAt !== undefined && { expiresAt: listed.expiresAt }),
   };
 }
+
+/** The entries kept in the store; one whose pattern `parseLine` does not take is left out with a warning. */
+export function parseStored(listed: readonly ListedEntry[]): { entries: Entry[]; warnings: string[] } {
+  const entries: Entry[] = [];
+  const warnings: string[] = [];
+  for (const one of listed) {
+    const entry = parseListed(one);
+    if ('problem' in entry) warnings.push(`whitelist entry ${one.id} of the database: ${entry.problem}`);
+    else entries.push(entry);
+  }
+  return { entries, warnings };
+}

@@ -209,6 +209,7 @@ test('stats counts by verdict, reason and hour', async (t) => {
   assert.deepEqual(document['reasons'], { new: 2, 'early-retry': 1 });
   assert.equal(document['attempts'], 3);
   assert.deepEqual(document['entries'], { waiting: 1, passed: 1 });
+  assert.deepEqual(document['delay_seconds'], { p50: null, p95: null, max: null });
   const text = (await run(['stats', db])).stdout;
   assert.match(text, /^Since .*: 3 attempts\n\nVERDICT\tREASON\tATTEMPTS\tSHARE\n/);
 });
@@ -372,6 +373,18 @@ test('wrong usage is status 2 with one line and what to try', async () => {
   assert.match(await usage('db'), /^greyctl: say what to do: greyctl db info\|list\|show\n/);
 });
 
+test('hostile words on the command line come back harmless', async () => {
+  for (const args of [
+    ['\u001b[2Jserve'],
+    ['stats', '--config=/\u001b]0;x\u0007'],
+    ['db', 'info', '--db=/\u009bx/y'],
+  ]) {
+    const { stdout, stderr } = await run(args);
+    // eslint-disable-next-line no-control-regex
+    assert.doesNotMatch(stdout + stderr, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
+  }
+});
+
 test('a repeated option counts the last time, as in postgrey', async () => {
   const { stdout } = await run([
     'config',
@@ -427,6 +440,7 @@ test('the packed package installs into a clean prefix and runs, manual included'
     execFileSync(binary, ['whitelist', 'add', 'example.org', '--db', `${folder}/x.db`], { encoding: 'utf8' }),
     'added client example.org\n',
   );
+  await stat(`${folder}/prefix/share/man/man8/greyctl.8`);
   const installed = `${folder}/prefix/lib/node_modules/greyctl`;
   for (const file of [
     'man/greyctl.8',

@@ -91,6 +91,17 @@ for (const [name, open] of Object.entries(stores)) {
       assert.equal((await store.tallies(1)).length, 1);
     });
 
+    test('counts how long triplets had waited that passed, to two digits', async (t) => {
+      const store = await open(t);
+      await store.settle([keyed(0), keyed(0, 'b@s'), keyed(0, 'c@s')]);
+      await store.settle([keyed(312, 'a@s'), keyed(309, 'b@s'), keyed(313, 'a@s'), keyed(4000, 'c@s')]);
+      assert.deepEqual(await store.delays(0), [
+        { seconds: 310, count: 2 },
+        { seconds: 4000, count: 1 },
+      ]);
+      assert.deepEqual(await store.delays(hour), [{ seconds: 4000, count: 1 }]);
+    });
+
     test('lists entries in key order, page by page, with filters', async (t) => {
       const store = await open(t);
       const { pick, seed } = random();

@@ -13,15 +13,38 @@ import { find, needs, needsRoot } from '../support/programs.js';
 import { testServer } from '../support/server.js';
 import { temporaryFolder } from '../support/temporary.js';
 
-test('SIGTERM: what was asked is answered, then the connection is closed, and the end is clean', async (t) => {
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
+  test(`${signal}: what was asked is answered, then the connection is closed, and the end is clean`, async (t) => {
+    const server = await testServer(t);
+    const client = await server.client();
+    await client.ask(request());
+    client.send(encode(request({ sender: 'last@example.com' })));
+    const stopped = server.stop(signal);
+    assert.match(await client.answer(), /^DEFER_IF_PERMIT/);
+    await client.expectClosed();
+    assert.deepEqual(await stopped, { status: 0, signal: null });
+  });
+}
+
+test('the start says the version, the database, the line for main.cf, and last that it is ready', async (t) => {
+  const server = await testServer(t);
+  const version = (await run(['--version'])).stdout.trim();
+  await server.expectStderr(/listening on /);
+  assert.equal(
+    server.stderr(),
+    `${version}: the database is ${server.db}\n` +
+      `in main.cf, at the end of smtpd_recipient_restrictions: check_policy_service ${server.endpoint}\n` +
+      `listening on ${server.endpoint}\n`,
+  );
+});
+
+test('a client that closes its side behind its request is answered', async (t) => {
   const server = await testServer(t);
   const client = await server.client();
-  await client.ask(request());
-  client.send(encode(request({ sender: 'last@example.com' })));
-  const stopped = server.stop('SIGTERM');
-  assert.match(await client.answer(), /^DEFER_IF_PERMIT/);
+  client.send(encode(request()));
+  client.end();
+  assert.match(await client.answer(), /^DEFER/);
   await client.expectClosed();
-  assert.deepEqual(await stopped, { status: 0, signal: null });
 });
 
 test('an entry of `whitelist add` is in force in a running server without a reload, and so is its removal', async (t) => {
@@ -90,7 +113,7 @@ test('connections beyond the limit are closed at once, and a place that is free 
   }, 'answer on a freed place');
 });
 
-test('listening beyond loopback needs --allow, and others than those are closed without a reply', async (t) => {
+test('listening beyond loopback needs --allow', async (t) => {
   const refused = await run(['serve', '--inet=0.0.0.0:0', `--db=${await temporaryFolder(t)}/x.db`]);
   assert.equal(refused.status, 2);
   assert.equal(
@@ -227,23 +250,34 @@ test('while another process holds the database mail passes, and greylisting come
   assert.equal(server.stderr().match(/suspended/g)?.length, 1);
 });
 
-test('systemd hands over its sockets', needs('systemd-socket-activate'), async (t) => {
+test('systemd hands over its sockets, TCP and unix', needs('systemd-socket-activate'), async (t) => {
   const folder = await temporaryFolder(t);
   const port = await freePort();
   const activator = start(find('systemd-socket-activate') ?? '', [
-    ...['-l', `127.0.0.1:${port}`, '--', process.execPath, `${repositoryRoot}/bin/greyctl.js`],
+    ...[
+      '-l',
+      `127.0.0.1:${port}`,
+      '-l',
+      `${folder}/s`,
+      '--',
+      process.execPath,
+      `${repositoryRoot}/bin/greyctl.js`,
+    ],
     ...['serve', `--db=${folder}/g.db`, `--whitelist-clients=${folder}/none.local`],
   ]);
   t.after(() => activator.kill());
-  const client = await eventually(
-    () => connect(`inet:127.0.0.1:${port}`).catch(() => undefined),
-    'socket of systemd',
-  );
-  t.after(() => {
-    client.close();
-  });
-  assert.match(await client.ask(request()), /^DEFER/);
-  assert.match(activator.stderr(), new RegExp(`^listening on inet:127.0.0.1:${port}$`, 'm'));
+  const names = [`inet:127.0.0.1:${port}`, `unix:${folder}/s`];
+  for (const name of names) {
+    const client = await eventually(() => connect(name).catch(() => undefined), 'socket of systemd');
+    t.after(() => {
+      client.close();
+    });
+    assert.match(await client.ask(request({ sender: `${names.indexOf(name)}x@example.com` })), /^DEFER/);
+    await activator.until(
+      () => activator.stderr().includes(`listening on ${name}\n`) || undefined,
+      `name of ${name}`,
+    );
+  }
 });
 
 test('under systemd log lines carry their priority for the journal', async (t) => {

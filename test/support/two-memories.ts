@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { parseAddress, type Address } from '#src/greylist/address.js';
-import { decide, keyed, type ClientRecord, type Decision, type Entry } from '#src/greylist/decide.js';
+import { decide, keyed, type AwlRecord, type Decision, type Entry } from '#src/greylist/decide.js';
 import type { Settings } from '#src/greylist/settings.js';
 import { compile } from '#src/whitelist/matcher.js';
 import { parseList } from '#src/whitelist/syntax.js';
@@ -62,7 +62,7 @@ const rememberedInstances = 10;
 /** One greylister: what it remembers, and how it answers. */
 function greylister() {
   const entries = new Map<string, Entry>();
-  const clients = new Map<string, ClientRecord>();
+  const clients = new Map<string, AwlRecord>();
   let instances: string[] = [];
 
   const isNew = (instance: string) => {

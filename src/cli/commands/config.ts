@@ -1,9 +1,9 @@
 import path from 'node:path';
 import type { Argv } from 'yargs';
-import { parseEndpoint, endpointText } from '../../config/endpoint.js';
+import { endpointText, parseEndpoint } from '../../config/endpoint.js';
 import type { Option } from '../../config/option.js';
 import { optionNames, options, type OptionName, type Values } from '../../config/options.js';
-import { originText, type Origin } from '../../config/resolve.js';
+import { inetOf, originText, type Origin } from '../../config/resolve.js';
 import { Failure } from '../../greylist/failure.js';
 import { mainCf, optionsFile, type PolicyForm } from '../../postfix/snippets.js';
 import { declareSettings, givenSettings } from '../arguments.js';
@@ -20,23 +20,20 @@ import {
 
 const groups = ['server', 'decision'] as const;
 
-/** The places of the settings, as Postfix names them; a wildcard address is reached over loopback. */
-export function serviceNames(values: Values): string[] {
-  const inet = values.inet.length + values.unix.length === 0 ? ['127.0.0.1:60000'] : values.inet;
-  const names = inet.flatMap((text) => {
-    const endpoint = parseEndpoint(text);
-    if (!endpoint) return [];
-    const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[endpoint.host] ?? endpoint.host;
-    return [`inet:${endpointText({ ...endpoint, host })}`];
-  });
-  return [...names, ...values.unix.map((file) => `unix:${path.resolve(file)}`)];
+/** The first place to listen on, as Postfix names it. */
+function firstService(values: Values): string {
+  const [inet] = inetOf(values);
+  if (inet !== undefined) {
+    const endpoint = parseEndpoint(inet);
+    if (endpoint) return `inet:${endpointText(endpoint)}`;
+  }
+  return `unix:${path.resolve(values.unix[0] ?? '')}`;
 }
 
 async function postfix(argv: Arguments, outside: Process): Promise<undefined> {
   const { values } = settingsFor(argv, outside);
-  const [name = ''] = serviceNames(values);
   // yargs has checked the choices.
-  outside.stdout.write(mainCf(name, argv['form'] as PolicyForm | undefined));
+  outside.stdout.write(mainCf(firstService(values), argv['form'] as PolicyForm | undefined));
   return Promise.resolve(undefined);
 }
 
@@ -63,16 +60,14 @@ async function optionsCommand(argv: Arguments, outside: Process): Promise<undefi
 
 function shown(name: OptionName, values: Values, outside: Process): readonly string[] {
   if (name === 'db') return [databaseLocation(values, outside)];
-  if (name === 'inet')
-    return serviceNames(values)
-      .filter((service) => service.startsWith('inet:'))
-      .map((service) => service.slice('inet:'.length));
+  if (name === 'inet') return inetOf(values);
   return (options[name] as Option<unknown>).write(values[name]);
 }
 
 async function show(argv: Arguments, outside: Process): Promise<undefined> {
   const resolved = resolveSettings(argv, outside);
   const { values, origins } = resolved;
+  for (const warning of resolved.warnings) outside.stderr.write(`greyctl: ${warning}\n`);
   const terminal = terminalFor(values, outside);
   const names = optionNames.filter((name) => !(options[name] as Option<unknown>).commandLineOnly);
   const place = (name: OptionName, origin: Origin) =>

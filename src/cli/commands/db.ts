@@ -8,9 +8,9 @@ import { excerpt } from '../../greylist/printable.js';
 import type { Settings } from '../../greylist/settings.js';
 import { allEntries, type EntryFilter, type StoredEntry } from '../../greylist/store.js';
 import { foldSender, networkKey } from '../../greylist/triplet.js';
-import { count, duration, localTime, size, timestamp } from '../../output/format.js';
+import { count, duration, localTime, size, times, timestamp } from '../../output/format.js';
 import { declareSettings, textOf } from '../arguments.js';
-import type { Subcommand } from '../command.js';
+import { answerIsNo, type Subcommand } from '../command.js';
 import {
   databaseLocation,
   settingsFor,
@@ -21,7 +21,6 @@ import {
 } from '../context.js';
 import { attemptOf, declareAttempt } from '../attempt.js';
 
-const answerIsNo = 3;
 /** Rows that are laid out as one table; a longer list is several tables under one another. */
 const tableRows = 1000;
 
@@ -173,7 +172,7 @@ async function show(argv: Arguments, outside: Process): Promise<number> {
       outside,
       stored,
       state,
-      client && `${client.count} triplets of ${key.address} came back`,
+      client && `${key.address} counted ${times(client.count)}`,
     );
   return stored ? 0 : answerIsNo;
 }
@@ -230,7 +229,7 @@ export const subcommands: readonly Subcommand[] = [
         .option('client', {
           type: 'string',
           requiresArg: true,
-          describe: 'only this client: an address, a network or a domain',
+          describe: 'only this client: an address, or the client key as it is stored',
         })
         .option('sender', { type: 'string', describe: 'only this sender' })
         .option('recipient', { type: 'string', requiresArg: true, describe: 'only this recipient' })

@@ -5,12 +5,15 @@ import { decide, isAlive, isClientAlive, keyed, type Decision, type Memory } fro
 import { printable } from '../../greylist/printable.js';
 import type { Settings } from '../../greylist/settings.js';
 import { tripletOf, type Triplet } from '../../greylist/triplet.js';
-import { duration, localTime, times } from '../../output/format.js';
+import { duration, localTime, times, timestamp } from '../../output/format.js';
 import type { Terminal } from '../../output/terminal.js';
 import type { Match } from '../../whitelist/matcher.js';
 import { attemptOf, declareAttempt } from '../attempt.js';
 import { settingsFor, terminalFor, withExistingStore, type Arguments, type Process } from '../context.js';
 import { entryPlace, loadLists } from '../lists.js';
+
+/** Times stand in sentences: local for people, RFC 3339 for programs. */
+type WriteTime = (epochSeconds: number) => string;
 
 interface Step {
   readonly check: string;
@@ -41,24 +44,30 @@ function whitelistSteps(match: Match | undefined): Step[] {
   return steps;
 }
 
-function clientStep(memory: Memory, now: number, settings: Settings): Step {
+function clientStep(memory: Memory, now: number, settings: Settings, writeTime: WriteTime): Step {
   const check = 'client AWL';
   if (settings.awlClients === 0) return { check, result: 'off', matched: null };
   const { client } = memory;
   if (!client) return { check, result: 'no match', matched: null };
-  const matched = `${client.count} of ${settings.awlClients} triplets came back, last counted ${localTime(client.lastCounted)}`;
+  const matched = `counted ${times(client.count)}, ${settings.awlClients} needed, last ${writeTime(client.lastCounted)}`;
   if (!isClientAlive(client, now, settings)) return { check, result: 'expired', matched };
   return { check, result: client.count >= settings.awlClients ? 'pass' : 'no match', matched };
 }
 
-function tripletStep(memory: Memory, decision: Decision, now: number, settings: Settings): Step {
+function tripletStep(
+  memory: Memory,
+  decision: Decision,
+  now: number,
+  settings: Settings,
+  writeTime: WriteTime,
+): Step {
   const { entry } = memory;
   const result = `${decision.verdict}: ${decision.reason}`;
   if (!entry) return { check: 'triplet', result, matched: null };
   const past =
     entry.passedAt === undefined
-      ? `first seen ${localTime(entry.firstSeen)}, deferred ${times(entry.deferrals)}`
-      : `passed ${times(entry.passes)} since ${localTime(entry.passedAt)}, last seen ${localTime(entry.lastSeen)}`;
+      ? `first seen ${writeTime(entry.firstSeen)}, deferred ${times(entry.deferrals)}`
+      : `passed ${times(entry.passes)} since ${writeTime(entry.passedAt)}, last seen ${writeTime(entry.lastSeen)}`;
   return { check: 'triplet', result, matched: isAlive(entry, now, settings) ? past : `${past}; expired` };
 }
 
@@ -67,6 +76,7 @@ function explain(
   match: Match | undefined,
   memory: Memory,
   settings: Settings,
+  writeTime: WriteTime,
 ): Explanation {
   const triplet = tripletOf(attempt, settings);
   const steps = whitelistSteps(match);
@@ -75,8 +85,9 @@ function explain(
     return { decision, triplet, steps };
   }
   const { decision } = decide(keyed(attempt, settings), memory);
-  steps.push(clientStep(memory, attempt.time, settings));
-  if (decision.reason !== 'client AWL') steps.push(tripletStep(memory, decision, attempt.time, settings));
+  steps.push(clientStep(memory, attempt.time, settings, writeTime));
+  if (decision.reason !== 'client AWL')
+    steps.push(tripletStep(memory, decision, attempt.time, settings, writeTime));
   return { decision, triplet, steps };
 }
 
@@ -121,7 +132,13 @@ export async function run(argv: Arguments, outside: Process): Promise<undefined>
   const explanation = await withExistingStore(values, outside, async (store) => {
     const lists = await loadLists(values, store, outside.stderr);
     const memory = await store.recall(key.triplet, key.address);
-    return explain(attempt, lists.match(attempt, attempt.time), memory, settings);
+    return explain(
+      attempt,
+      lists.match(attempt, attempt.time),
+      memory,
+      settings,
+      values.json ? timestamp : localTime,
+    );
   });
   const terminal = terminalFor(values, outside);
   if (!values.json) {

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Argv } from 'yargs';
+import { Failure, reasonOf } from '../../greylist/failure.js';
 import { declareSettings } from '../arguments.js';
 import { settingsFor, type Arguments, type Process } from '../context.js';
 import { backgroundFlag, daemonize } from '../serving/background.js';
@@ -22,7 +23,13 @@ export function declare(yargs: Argv): Argv {
 export async function run(argv: Arguments, outside: Process): Promise<number> {
   if (argv['man'] === true) {
     const page = fileURLToPath(new URL('../../../man/greyctl.8', import.meta.url));
-    return spawnSync('man', [page], { stdio: 'inherit' }).status ?? 1;
+    const { status, error } = spawnSync('man', [page], { stdio: 'inherit' });
+    if (error)
+      throw new Failure(`cannot run man(1): ${reasonOf(error)}`, {
+        cause: error,
+        hint: `mandoc ${page}, or less ${page}`,
+      });
+    return status ?? 1;
   }
   const { values } = settingsFor(argv, outside);
   const isBackground = argv[backgroundFlag] === true;

@@ -2,8 +2,9 @@ import type { Argv } from 'yargs';
 import { readDuration } from '../../config/value.js';
 import { Failure } from '../../greylist/failure.js';
 import { excerpt } from '../../greylist/printable.js';
-import type { Tally } from '../../greylist/store.js';
-import { count, localTime, timestamp } from '../../output/format.js';
+import type { DelayTally, Store, StoreInfo, Tally } from '../../greylist/store.js';
+import { count, duration, localTime, share, timestamp } from '../../output/format.js';
+import type { Terminal } from '../../output/terminal.js';
 import { textOf } from '../arguments.js';
 import { settingsFor, terminalFor, withExistingStore, type Arguments, type Process } from '../context.js';
 
@@ -43,10 +44,6 @@ function byHour(tallies: readonly Tally[]) {
   }));
 }
 
-function share(part: number, whole: number): string {
-  return whole === 0 ? '-' : `${((100 * part) / whole).toFixed(1)} %`;
-}
-
 /** `greyctl stats`: totals and reasons. */
 export function declare(yargs: Argv): Argv {
   return yargs
@@ -59,35 +56,44 @@ export function declare(yargs: Argv): Argv {
     .example('$0 stats --since 7d', 'the last week');
 }
 
-/** Prints what greylisting did since a time. */
-export async function run(argv: Arguments, outside: Process): Promise<undefined> {
-  const { values } = settingsFor(argv, outside);
-  const asked = sinceOf(textOf(argv, 'since'), outside.now());
-  const since = asked - (asked % 3600);
-  const { tallies, info } = await withExistingStore(values, outside, async (store) => ({
-    tallies: await store.tallies(since),
-    info: await store.info(),
-  }));
+/** What the store has counted since an hour. */
+interface Facts {
+  readonly since: number;
+  readonly tallies: readonly Tally[];
+  readonly delays: readonly DelayTally[];
+  readonly info: StoreInfo;
+  readonly attempts: number;
+}
+
+async function gather(store: Store, since: number): Promise<Facts> {
+  const tallies = await store.tallies(since);
   const attempts = tallies.reduce((sum, tally) => sum + tally.count, 0);
-  const verdicts: Record<string, number> = {
-    pass: 0,
-    greylist: 0,
-    ...sums(tallies, (tally) => tally.verdict),
-  };
-  const entries = { waiting: info.waiting, passed: info.passed };
-  const terminal = terminalFor(values, outside);
-  if (values.json) {
-    const reasons = sums(tallies, (tally) => tally.reason);
-    await terminal.json({
-      since: timestamp(since),
-      attempts,
-      verdicts,
-      reasons,
-      by_hour: byHour(tallies),
-      entries,
-    });
-    return undefined;
+  return { since, tallies, delays: await store.delays(since), info: await store.info(), attempts };
+}
+
+/** The shortest delay that at least this share of all did not exceed; null when nothing passed. */
+function quantile(delays: readonly DelayTally[], part: number): number | null {
+  let rest = Math.ceil(part * delays.reduce((sum, delay) => sum + delay.count, 0));
+  for (const delay of delays) {
+    rest -= delay.count;
+    if (rest <= 0) return delay.seconds;
   }
+  return null;
+}
+
+function document({ since, tallies, delays, info, attempts }: Facts) {
+  return {
+    since: timestamp(since),
+    attempts,
+    verdicts: { pass: 0, greylist: 0, ...sums(tallies, (tally) => tally.verdict) },
+    reasons: sums(tallies, (tally) => tally.reason),
+    by_hour: byHour(tallies),
+    entries: { waiting: info.waiting, passed: info.passed },
+    delay_seconds: { p50: quantile(delays, 0.5), p95: quantile(delays, 0.95), max: quantile(delays, 1) },
+  };
+}
+
+async function print(terminal: Terminal, { since, tallies, delays, info, attempts }: Facts): Promise<void> {
   await terminal.line(`Since ${localTime(since)}: ${count(attempts)} attempts`);
   await terminal.line();
   const reasons = sums(tallies, (tally) => `${tally.verdict}\t${tally.reason}`);
@@ -103,8 +109,22 @@ export async function run(argv: Arguments, outside: Process): Promise<undefined>
       .map(([key, number]) => [...key.split('\t'), count(number), share(number, attempts)]),
   );
   await terminal.line();
-  await terminal.line(
-    `Triplets remembered: ${count(entries.waiting)} waiting, ${count(entries.passed)} passed`,
-  );
+  if (delays.length > 0) {
+    const at = (part: number) => duration(quantile(delays, part) ?? 0);
+    await terminal.line(
+      `Triplets that came back had waited: p50 ${at(0.5)}, p95 ${at(0.95)}, max ${at(1)} (within 5 %)`,
+    );
+  }
+  await terminal.line(`Triplets remembered: ${count(info.waiting)} waiting, ${count(info.passed)} passed`);
+}
+
+/** Prints what greylisting did since a time. */
+export async function run(argv: Arguments, outside: Process): Promise<undefined> {
+  const { values } = settingsFor(argv, outside);
+  const asked = sinceOf(textOf(argv, 'since'), outside.now());
+  const facts = await withExistingStore(values, outside, (store) => gather(store, asked - (asked % 3600)));
+  const terminal = terminalFor(values, outside);
+  if (values.json) await terminal.json(document(facts));
+  else await print(terminal, facts);
   return undefined;
 }

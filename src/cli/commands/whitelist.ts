@@ -1,14 +1,15 @@
 import type { Argv } from 'yargs';
+import type { Values } from '../../config/options.js';
 import { readDuration } from '../../config/value.js';
-import { parseAddress, type Address } from '../../greylist/address.js';
+import { parseAddress } from '../../greylist/address.js';
 import { Failure } from '../../greylist/failure.js';
 import { excerpt, printable } from '../../greylist/printable.js';
 import type { ListedEntry, ListKind } from '../../greylist/store.js';
 import { localTime, timestamp } from '../../output/format.js';
-import type { Match } from '../../whitelist/matcher.js';
-import { parseLine, type Entry } from '../../whitelist/syntax.js';
+import type { Subject } from '../../whitelist/matcher.js';
+import { parseLine } from '../../whitelist/syntax.js';
 import { declareSettings, textOf } from '../arguments.js';
-import type { Subcommand } from '../command.js';
+import { answerIsNo, type Subcommand } from '../command.js';
 import {
   settingsFor,
   terminalFor,
@@ -20,7 +21,6 @@ import {
 import { entryPlace, fileEntries, loadLists } from '../lists.js';
 
 const kinds: readonly ListKind[] = ['client', 'recipient', 'sender'];
-const answerIsNo = 3;
 
 function isKind(word: string): word is ListKind {
   return (kinds as readonly string[]).includes(word);
@@ -44,6 +44,11 @@ function patternsOf(
     });
   }
   return { kind: 'client', patterns: words.map(checked('client')) };
+}
+
+/** yargs has seen to it that there is at least one, and that they are texts. */
+function wordsOf(argv: Arguments): string[] {
+  return argv['pattern'] as string[];
 }
 
 function checked(kind: ListKind): (text: string) => string {
@@ -79,7 +84,7 @@ function expiryOf(given: string | undefined, now: number): number | undefined {
 
 async function add(argv: Arguments, outside: Process): Promise<undefined> {
   const { values } = settingsFor(argv, outside);
-  const { kind, patterns } = patternsOf(argv['pattern'] as string[], 'add');
+  const { kind, patterns } = patternsOf(wordsOf(argv), 'add');
   const now = outside.now();
   const expiresAt = expiryOf(textOf(argv, 'expires'), now);
   const comment = printable(textOf(argv, 'comment') ?? '');
@@ -98,7 +103,7 @@ async function add(argv: Arguments, outside: Process): Promise<undefined> {
 
 async function remove(argv: Arguments, outside: Process): Promise<number> {
   const { values } = settingsFor(argv, outside);
-  const { kind, patterns } = patternsOf(argv['pattern'] as string[], 'remove');
+  const { kind, patterns } = patternsOf(wordsOf(argv), 'remove');
   const terminal = terminalFor(values, outside);
   let missing = 0;
   await withStore(values, outside, async (store) => {
@@ -113,35 +118,53 @@ async function remove(argv: Arguments, outside: Process): Promise<number> {
   return missing > 0 ? answerIsNo : 0;
 }
 
-function listDocument(entry: Entry, listed: ListedEntry | undefined) {
+/** One line of `whitelist list`. */
+interface Listing {
+  readonly kind: ListKind;
+  readonly pattern: string;
+  readonly comment: string;
+  readonly source: string;
+  readonly stored?: ListedEntry;
+}
+
+async function listings(argv: Arguments, values: Values, outside: Process): Promise<Listing[]> {
+  const stored = await withExistingStore(values, outside, (store) => store.listed());
+  const inFiles = argv['stored'] === true ? [] : await fileEntries(values, outside.stderr);
+  return [
+    ...stored.map(({ kind, pattern, comment }, index) => ({
+      kind,
+      pattern,
+      comment,
+      source: 'database',
+      stored: stored[index],
+    })),
+    ...inFiles.map((entry) => ({
+      kind: entry.kind,
+      pattern: entry.pattern,
+      comment: entry.comment ?? '',
+      source: entryPlace(entry),
+    })),
+  ].map(({ stored: one, ...rest }: Omit<Listing, 'stored'> & { stored?: ListedEntry | undefined }) =>
+    one ? { ...rest, stored: one } : rest,
+  );
+}
+
+function listDocument({ kind, pattern, comment, source, stored }: Listing) {
+  const time = (epochSeconds: number | undefined) =>
+    epochSeconds === undefined ? null : timestamp(epochSeconds);
   return {
-    kind: entry.kind,
-    pattern: entry.pattern,
-    comment: entry.comment ?? '',
-    added_at: listed ? timestamp(listed.addedAt) : null,
-    expires_at: listed?.expiresAt === undefined ? null : timestamp(listed.expiresAt),
-    source: entryPlace(entry),
-    hits: listed?.hits ?? null,
-    last_hit: listed?.lastHit === undefined ? null : timestamp(listed.lastHit),
+    ...{ kind, pattern, comment },
+    ...{ added_at: time(stored?.addedAt), expires_at: time(stored?.expiresAt), source },
+    ...{ hits: stored?.hits ?? null, last_hit: time(stored?.lastHit) },
   };
 }
 
 async function list(argv: Arguments, outside: Process): Promise<undefined> {
   const { values } = settingsFor(argv, outside);
-  const stored = await withExistingStore(values, outside, (store) => store.listed());
-  const documents = [
-    ...stored.map((listed) => ({
-      entry: { ...listed, origin: { store: listed.id } } as unknown as Entry,
-      listed,
-    })),
-    ...(argv['stored'] === true ? [] : await fileEntries(values, outside.stderr)).map((entry) => ({
-      entry,
-      listed: undefined,
-    })),
-  ].map(({ entry, listed }) => listDocument(entry, listed));
+  const rows = await listings(argv, values, outside);
   const terminal = terminalFor(values, outside);
   if (values.json) {
-    for (const document of documents) await terminal.json(document);
+    for (const row of rows) await terminal.json(listDocument(row));
     return undefined;
   }
   await terminal.table(
@@ -153,32 +176,20 @@ async function list(argv: Arguments, outside: Process): Promise<undefined> {
       { title: 'SOURCE', isElastic: true },
       { title: 'COMMENT', isElastic: true },
     ],
-    documents.map((row) => [
-      row.kind,
-      row.pattern,
-      row.hits === null ? '' : String(row.hits),
-      row.expires_at ?? '',
-      row.source,
-      row.comment,
-    ]),
+    rows.map(({ kind, pattern, comment, source, stored }) => {
+      const expires = stored?.expiresAt === undefined ? '' : localTime(stored.expiresAt);
+      return [kind, pattern, stored ? String(stored.hits) : '', expires, source, comment];
+    }),
   );
   return undefined;
 }
 
-const nowhere: Address = { family: 4, bytes: [0, 0, 0, 0] };
-
-function subjectOf(word: string) {
-  const nobody = { client: nowhere, clientName: '', sender: '', recipient: '' };
+/** What a word can be: a client's address, a mail address (as sender and as recipient; empty: the null sender), or a verified name. */
+function subjectOf(word: string): Subject {
   const client = parseAddress(word);
-  if (client) return { ...nobody, client };
-  if (word.includes('@')) return { ...nobody, sender: word, recipient: word };
-  return { ...nobody, clientName: word };
-}
-
-/** An address that was not asked about must not match. */
-function isAskedFor({ entry }: Match, word: string): boolean {
-  if (word.includes('@')) return entry.kind !== 'client';
-  return entry.kind === 'client' && (entry.rule.type !== 'network' || parseAddress(word) !== undefined);
+  if (client) return { client };
+  if (word === '') return { sender: '' };
+  return word.includes('@') ? { sender: word, recipient: word } : { clientName: word };
 }
 
 async function test(argv: Arguments, outside: Process): Promise<number> {
@@ -186,7 +197,7 @@ async function test(argv: Arguments, outside: Process): Promise<number> {
   const word = textOf(argv, 'what') ?? '';
   const matches = await withExistingStore(values, outside, async (store) => {
     const lists = await loadLists(values, store, outside.stderr);
-    return lists.all(subjectOf(word), outside.now()).filter((match) => isAskedFor(match, word));
+    return lists.all(subjectOf(word), outside.now());
   });
   const terminal = terminalFor(values, outside);
   if (values.json) {

@@ -1,25 +1,34 @@
 import { parseEndpoint } from '../../config/endpoint.js';
 import type { Values } from '../../config/options.js';
+import { inetOf } from '../../config/resolve.js';
+import { isLoopback, parseAddress } from '../../greylist/address.js';
 import { Failure } from '../../greylist/failure.js';
-import { isLoopback, systemdSockets, type Listen } from '../../server/listen.js';
+import { systemdSockets, type ListenAddress } from '../../server/listen.js';
 import type { Process } from '../context.js';
 
-function checkedPlaces(values: Values): Listen[] {
-  const inet = values.inet.length + values.unix.length === 0 ? ['127.0.0.1:60000'] : values.inet;
-  const places: Listen[] = inet.flatMap((text) => {
+function checkedPlaces(values: Values): ListenAddress[] {
+  const places: ListenAddress[] = inetOf(values).flatMap((text) => {
     const endpoint = parseEndpoint(text);
     return endpoint ? [{ type: 'inet', ...endpoint }] : [];
   });
-  return [...places, ...values.unix.map((path): Listen => ({ type: 'unix', path, mode: values.socketmode }))];
+  return [
+    ...places,
+    ...values.unix.map((path): ListenAddress => ({ type: 'unix', path, mode: values.socketmode })),
+  ];
+}
+
+function isLoopbackHost(host: string): boolean {
+  const address = parseAddress(host);
+  return address !== undefined && isLoopback(address);
 }
 
 /** Where to listen: what systemd handed over, and what the settings name. Throws a Failure where that would be open to anybody. */
-export function placesOf(values: Values, outside: Process): Listen[] {
+export function placesOf(values: Values, outside: Process): ListenAddress[] {
   const handedOver = systemdSockets(outside.environment, process.pid);
   if (handedOver.length > 0 && values.inet.length + values.unix.length === 0) return handedOver;
   const places = checkedPlaces(values);
   for (const place of places) {
-    if (place.type === 'inet' && !isLoopback(place.host) && values.allow.length === 0) {
+    if (place.type === 'inet' && !isLoopbackHost(place.host) && values.allow.length === 0) {
       throw new Failure(
         `will not listen on ${place.host}:${place.port}: anybody who reaches it could ask and fill the database`,
         {

@@ -10,7 +10,7 @@ import { policyCheck } from '../../postfix/snippets.js';
 import { createAnswerer, type Answerer } from '../../server/answerer.js';
 import { createAdmission } from '../../server/listen.js';
 import { followLists, type Lists } from '../../server/lists.js';
-import { createThrottle, type Log, type Throttle } from '../../server/log.js';
+import { createThrottle, type Log, type Warn } from '../../server/log.js';
 import { descriptorSink, syslogSink, type LogSink } from '../../server/logsink.js';
 import { writePidfile } from '../../server/pidfile.js';
 import { startPurger } from '../../server/purger.js';
@@ -52,7 +52,7 @@ interface Frame {
   readonly values: Values;
   readonly outside: Process;
   readonly log: Log;
-  readonly warn: Throttle;
+  readonly warn: Warn;
 }
 
 /** Opens the sockets. Clients may connect from then on; they are answered once `answerer` is there. */

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { constants, open } from 'node:fs/promises';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { Failure, reasonOf } from '../../greylist/failure.js';
+import { codeOf, Failure, reasonOf } from '../../greylist/failure.js';
 import type { Store } from '../../greylist/store.js';
 import type { SqliteDatabase } from './database.js';
 import type { Answer, Call, Method, WorkerError } from './worker.js';
@@ -50,7 +50,7 @@ async function createFile(location: string): Promise<void> {
       EISDIR: 'name a file with --db, or a folder with --dbdir',
       EACCES: 'name another place with --db, or check who may write there',
     };
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = codeOf(error) ?? '';
     throw new Failure(`cannot open the database ${location}: ${reasonOf(error)}`, {
       cause: error,
       ...(hints[code] && { hint: hints[code] }),
@@ -119,6 +119,7 @@ export async function openSqlite(location: string): Promise<Store> {
     entries: proxy('entries'),
     purge: proxy('purge'),
     tallies: proxy('tallies'),
+    delays: proxy('delays'),
     listed: proxy('listed'),
     listedRevision: proxy('listedRevision'),
     addListed: proxy('addListed'),

@@ -8,13 +8,15 @@
 import Database from 'better-sqlite3';
 import {
   decide,
-  type ClientRecord,
+  isAlive,
+  type AwlRecord,
   type Decision,
   type Memory,
   type PreparedAttempt,
 } from '../../greylist/decide.js';
 import type { Rules } from '../../greylist/settings.js';
 import type {
+  DelayTally,
   EntryFilter,
   ListedEntry,
   ListKind,
@@ -25,11 +27,11 @@ import type {
   Tally,
 } from '../../greylist/store.js';
 import type { Triplet } from '../../greylist/triplet.js';
-import { attemptsOf, tallyHour, tallyKey } from '../tally.js';
+import { attemptsOf, delayClass, tallyHour, tallyKey } from '../tally.js';
 import { migrate, schemaVersion } from './schema.js';
 
 /** Shorter than the second that a request may wait for the store. */
-export const lockTimeoutMs = 800;
+const lockTimeoutMs = 800;
 
 interface EntryRow {
   client: string;
@@ -105,6 +107,12 @@ function prepareStatements(db: Database.Database) {
     tallies: db.prepare<[number], Tally>(
       'SELECT hour, verdict, reason, count FROM tallies WHERE hour >= ? ORDER BY hour, verdict, reason',
     ),
+    addDelay: db.prepare(
+      'INSERT INTO delays (hour, seconds, count) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1',
+    ),
+    delays: db.prepare<[number], DelayTally>(
+      'SELECT seconds, sum(count) AS count FROM delays WHERE hour >= ? GROUP BY seconds ORDER BY seconds',
+    ),
     hit: db.prepare('UPDATE whitelist SET hits = hits + 1, last_hit = ? WHERE id = ?'),
     listed: db.prepare<[], ListedRow>('SELECT * FROM whitelist ORDER BY id'),
     isListed: db.prepare('SELECT 1 FROM whitelist WHERE kind = ? AND pattern = ?'),
@@ -117,9 +125,9 @@ function prepareStatements(db: Database.Database) {
     nextEntries: db.prepare<[string, string, string, number], EntryRow>(
       'SELECT * FROM entries WHERE (client, sender, recipient) > (?, ?, ?) ORDER BY client, sender, recipient LIMIT ?',
     ),
+    // As it was read: another process may have used it meanwhile.
     forgetEntry: db.prepare(
-      `DELETE FROM entries WHERE client = @client AND sender = @sender AND recipient = @recipient
-       AND CASE WHEN passed_at IS NULL THEN @now - first_seen > @retryWindow ELSE @now - last_seen > @maxAge END`,
+      'DELETE FROM entries WHERE client = ? AND sender = ? AND recipient = ? AND last_seen = ?',
     ),
     expiredClients: db.prepare<[number, number], { address: string }>(
       'SELECT address FROM awl WHERE last_counted < ? LIMIT ?',
@@ -130,13 +138,11 @@ function prepareStatements(db: Database.Database) {
 
 export class SqliteDatabase {
   readonly #db: Database.Database;
-  readonly #location: string;
   readonly #sql: ReturnType<typeof prepareStatements>;
   #purgedUpTo: Triplet | undefined;
 
   /** Opens or creates the file at `location`; throws a Failure when it is not a database of this greyctl. */
   constructor(location: string) {
-    this.#location = location;
     this.#db = new Database(location, { timeout: lockTimeoutMs });
     try {
       // Before anything is written: a foreign file is left as it is.
@@ -186,6 +192,9 @@ export class SqliteDatabase {
         ...[firstSeen, lastSeen, deferrals, passedAt ?? null, passes],
       );
     }
+    if (decision.delaySeconds !== undefined) {
+      this.#sql.addDelay.run(tallyHour(attempt.time), delayClass(decision.delaySeconds));
+    }
     if (memory.client && memory.client !== before.client) {
       this.#sql.writeClient.run(address, memory.client.count, memory.client.lastCounted);
     }
@@ -195,7 +204,7 @@ export class SqliteDatabase {
   recall(triplet: Triplet, address: string): Memory {
     const row = this.#sql.entry.get(triplet.client, triplet.sender, triplet.recipient);
     const found = this.#sql.client.get(address);
-    const client: ClientRecord | undefined = found && { count: found.count, lastCounted: found.last_counted };
+    const client: AwlRecord | undefined = found && { count: found.count, lastCounted: found.last_counted };
     return { entry: row && entryOf(row), client };
   }
 
@@ -223,28 +232,24 @@ export class SqliteDatabase {
   purge(now: number, rules: Rules, limit: number): Purged {
     const { client, sender, recipient } = this.#purgedUpTo ?? { client: '', sender: '', recipient: '' };
     const rows = this.#sql.nextEntries.all(client, sender, recipient, limit);
-    const expired = rows.filter((row) =>
-      row.passed_at === null
-        ? now - row.first_seen > rules.retryWindowSeconds
-        : now - row.last_seen > rules.maxAgeSeconds,
-    );
+    const expired = rows.filter((row) => !isAlive(entryOf(row), now, rules));
     const clientsBefore = now - rules.maxAgeSeconds;
     const clients = this.#sql.expiredClients.all(clientsBefore, limit);
-    const ages = { now, retryWindow: rules.retryWindowSeconds, maxAge: rules.maxAgeSeconds };
     let removed = 0;
     if (expired.length + clients.length > 0) {
       this.#db
         .transaction(() => {
           for (const row of expired) {
-            removed += this.#sql.forgetEntry.run({
-              client: row.client,
-              sender: row.sender,
-              recipient: row.recipient,
-              ...ages,
-            }).changes;
+            removed += this.#sql.forgetEntry.run(
+              row.client,
+              row.sender,
+              row.recipient,
+              row.last_seen,
+            ).changes;
           }
-          for (const row of clients)
-            removed += this.#sql.forgetClient.run(row.address, clientsBefore).changes;
+          for (const { address } of clients) {
+            removed += this.#sql.forgetClient.run(address, clientsBefore).changes;
+          }
         })
         .immediate();
     }
@@ -255,6 +260,10 @@ export class SqliteDatabase {
 
   tallies(since: number): Tally[] {
     return this.#sql.tallies.all(since);
+  }
+
+  delays(since: number): DelayTally[] {
+    return this.#sql.delays.all(since);
   }
 
   listed(): ListedEntry[] {
@@ -297,7 +306,6 @@ export class SqliteDatabase {
     const pages = Number(this.#db.pragma('page_count', { simple: true }));
     return {
       engine: 'sqlite',
-      location: this.#location,
       schemaVersion,
       sizeBytes: pages * Number(this.#db.pragma('page_size', { simple: true })),
       waiting: row?.waiting ?? 0,

@@ -35,6 +35,14 @@ const migrations: readonly string[] = [
     PRIMARY KEY (hour, verdict, reason)
   ) STRICT, WITHOUT ROWID;
 
+  -- How long passed triplets had waited, by the hour in which they passed; see delayClass in tally.ts.
+  CREATE TABLE delays (
+    hour INTEGER NOT NULL,
+    seconds INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (hour, seconds)
+  ) STRICT, WITHOUT ROWID;
+
   CREATE TABLE whitelist (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL CHECK (kind IN ('client', 'recipient', 'sender')),
@@ -79,9 +87,9 @@ function refuse(location: string, why: string, hint: string): never {
 
 /**
  * Makes sure that the file is greyctl's and brings it up to this program's schema, all steps in one transaction. A file of another
- * program, or of a newer greyctl, is refused untouched.
+ * program, or of a newer greyctl, is refused untouched. `steps` are given by tests only.
  */
-export function migrate(db: Database.Database, location: string): void {
+export function migrate(db: Database.Database, location: string, steps = migrations): void {
   const check = () => {
     const version = pragmaNumber(db, 'user_version');
     const owner = pragmaNumber(db, 'application_id');
@@ -89,20 +97,20 @@ export function migrate(db: Database.Database, location: string): void {
     if (owner !== applicationId && (owner !== 0 || version !== 0 || tables !== 0)) {
       refuse(location, 'it belongs to another program', 'name another file with --db');
     }
-    if (version > schemaVersion) {
+    if (version > steps.length) {
       refuse(
         location,
-        `its schema is version ${version}, this greyctl knows up to ${schemaVersion}`,
+        `its schema is version ${version}, this greyctl knows up to ${steps.length}`,
         'upgrade greyctl, or name another file with --db',
       );
     }
     return version;
   };
-  if (check() === schemaVersion) return;
+  if (check() === steps.length) return;
   db.transaction(() => {
     const version = check();
-    for (const step of migrations.slice(version)) db.exec(step);
+    for (const step of steps.slice(version)) db.exec(step);
     db.pragma(`application_id = ${applicationId}`);
-    db.pragma(`user_version = ${schemaVersion}`);
+    db.pragma(`user_version = ${steps.length}`);
   }).immediate();
 }

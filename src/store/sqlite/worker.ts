@@ -1,6 +1,6 @@
 /** The worker thread that owns the database: takes calls from client.ts one by one and sends back what they gave. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { Failure } from '../../greylist/failure.js';
+import { codeOf, Failure } from '../../greylist/failure.js';
 import { SqliteDatabase } from './database.js';
 
 /** The methods that may be called from the other thread. */
@@ -23,10 +23,6 @@ export type Answer =
 
 /** Errors after which the connection is not worth keeping; the next call opens the file anew. */
 const lostConnection = /^SQLITE_(IOERR|CORRUPT|NOTADB|CANTOPEN|READONLY)/;
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
 
 function workerError(error: unknown): WorkerError {
   return {

@@ -6,7 +6,7 @@ import { Failure } from '#src/greylist/failure.js';
 import { defaultSettings } from '#src/greylist/settings.js';
 import { privacyKey } from '#src/store/privacy.js';
 import { openSqlite } from '#src/store/sqlite/client.js';
-import { applicationId, schemaVersion } from '#src/store/sqlite/schema.js';
+import { applicationId, migrate, schemaVersion } from '#src/store/sqlite/schema.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 const attempt = {
@@ -49,6 +49,21 @@ test('a database of a newer greyctl is refused with both versions', async (t) =>
     error.message,
     `cannot use the database ${file}: its schema is version 99, this greyctl knows up to ${schemaVersion}`,
   );
+});
+
+test('migrations run in order, once, and a failing one leaves the file as it was', async (t) => {
+  const db = new Database(`${await temporaryFolder(t)}/steps.db`);
+  const steps = ['CREATE TABLE one (x)', 'ALTER TABLE one ADD COLUMN y; INSERT INTO one VALUES (1, 2)'];
+  migrate(db, 'steps.db', steps.slice(0, 1));
+  assert.throws(() => {
+    migrate(db, 'steps.db', [...steps, 'nonsense']);
+  }, /syntax error/);
+  assert.equal(db.pragma('user_version', { simple: true }), 1);
+  migrate(db, 'steps.db', steps);
+  migrate(db, 'steps.db', steps);
+  assert.deepEqual(db.prepare('SELECT * FROM one').all(), [{ x: 1, y: 2 }]);
+  assert.equal(db.pragma('user_version', { simple: true }), 2);
+  db.close();
 });
 
 test('files of other programs, damaged files, folders and missing folders are refused with what to do', async (t) => {

@@ -9,7 +9,11 @@ import { parseList } from '#src/whitelist/syntax.js';
 
 /** The chosen files, `KIND PATH` each, with the folder of the shipped lists left out, and the notes. */
 function chosen(...existing: string[]) {
-  const { files, notes } = chooseListFiles((file) => existing.includes(file));
+  const kinds = (['client', 'recipient', 'sender'] as const).map((kind) =>
+    chooseListFiles(kind, (file) => existing.includes(file)),
+  );
+  const files = kinds.flatMap((kind) => kind.files);
+  const notes = kinds.flatMap((kind) => kind.note ?? []);
   const folder = path.dirname(shippedList('client') ?? assert.fail());
   return { files: files.map((file) => `${file.kind} ${file.path.replace(folder, 'shipped')}`), notes };
 }

@@ -14,7 +14,7 @@ function entriesOf(kind: ListKind, ...lines: string[]): Entry[] {
   return entries;
 }
 
-function subject(parts: Partial<Omit<Subject, 'client'>> & { client?: string } = {}): Subject {
+function subject(parts: Partial<Omit<Subject, 'client'>> & { client?: string } = {}): Required<Subject> {
   const { client = '203.0.113.9', ...more } = parts;
   const address = parseAddress(client) ?? assert.fail(client);
   return {
@@ -149,7 +149,6 @@ test('the order is client, recipient, sender; name, address, expression; the lon
     ],
   );
   assert.deepEqual(whitelist.match(everything, now), all[0]);
-  assert.equal(whitelist.size, 11);
 });
 
 test('a stored entry stops matching when it expires, and the next one is told', () => {
@@ -206,7 +205,7 @@ function escaped(text: string): string {
 }
 
 /** postgrey 1.37's reading of an entry, written the way it works: one expression, or one subnet check, an entry. */
-function postgreyMatches(kind: ListKind, line: string, asked: Subject): boolean {
+function postgreyMatches(kind: ListKind, line: string, asked: Required<Subject>): boolean {
   const expression = /^\/(\S+)\/$/.exec(line)?.[1];
   if (kind === 'client') {
     const octets = /^(\d+(?:\.\d+){1,3})(?:\/(\d+))?$/.exec(line);
