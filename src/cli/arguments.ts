@@ -2,6 +2,8 @@ import type { Argv } from 'yargs';
 import type { Option, OptionGroup } from '../config/option.js';
 import { optionNames, options, type OptionName } from '../config/options.js';
 import type { Given } from '../config/resolve.js';
+import { BadValue } from '../config/value.js';
+import { Failure } from '../greylist/failure.js';
 
 /**
  * Arguments with quoted words put together again. `greyctl serve $POSTGREY_OPTS` in a shell splits --greylist-text="Greylisted for %s" at
@@ -60,6 +62,22 @@ export function textOf(argv: Readonly<Record<string, unknown>>, name: string): s
   const value: unknown = argv[name];
   const last: unknown = Array.isArray(value) ? value.at(-1) : value;
   return typeof last === 'string' ? last : undefined;
+}
+
+/** A number or a duration of an option; a Failure that names the option where it is none. */
+export function readOption<T>(
+  argv: Readonly<Record<string, unknown>>,
+  name: string,
+  read: (text: string) => T,
+): T | undefined {
+  const text = textOf(argv, name);
+  if (text === undefined) return undefined;
+  try {
+    return read(text);
+  } catch (error) {
+    if (error instanceof BadValue) throw new Failure(`--${name}: ${error.message}`, { kind: 'usage' });
+    throw error;
+  }
 }
 
 /** The texts given for settings, out of what yargs parsed; the last one counts where a setting has one value. */

@@ -46,10 +46,14 @@ function configFile(
   }
 }
 
-/** All settings in force for these arguments, with where each came from. */
-export function resolveSettings(argv: Arguments, outside: Process): Resolved {
-  const given = givenSettings(argv);
+/** All settings in force where these are given, with where each came from. */
+export function resolveGiven(given: Given, outside: Process): Resolved {
   return resolve(given, outside.environment, configFile(given, outside.environment));
+}
+
+/** The same for the arguments of a command. */
+export function resolveSettings(argv: Arguments, outside: Process): Resolved {
+  return resolveGiven(givenSettings(argv), outside);
 }
 
 /** Throws a Failure that lists every problem. */

@@ -13,12 +13,15 @@ import { version } from './version.js';
 
 interface Command {
   readonly name: string;
+  /** Positional arguments, as yargs wants them. */
+  readonly positional?: string;
   readonly describe: string;
   /** Loaded when the command is used: `greyctl --help` needs none of them. */
   readonly load: () => Promise<CommandModule>;
 }
 
-const commands: readonly Command[] = [
+/** All commands, in the order of the help. */
+export const commands: readonly Command[] = [
   {
     name: 'serve',
     describe: 'the policy server: greylist mail for Postfix',
@@ -35,6 +38,12 @@ const commands: readonly Command[] = [
     name: 'explain',
     describe: 'the decision for one attempt, step by step',
     load: () => import('./commands/explain.js'),
+  },
+  {
+    name: 'simulate',
+    positional: '<log..>',
+    describe: 'rehearse settings on a mail log',
+    load: () => import('./commands/simulate.js'),
   },
   {
     name: 'config',
@@ -100,9 +109,9 @@ function parser(args: readonly string[], outside: Process, course: Course): Argv
       throw (error as Error | null) ?? new Failure(message, { kind: 'usage' });
     });
   declareSettings(yargs, ['general']);
-  for (const { name, describe, load } of commands) {
+  for (const { name, positional, describe, load } of commands) {
     yargs.command({
-      command: name,
+      command: positional ? `${name} ${positional}` : name,
       describe,
       builder: async (inner) => declareCommand(inner, await load(), name, course),
       handler: async (argv) => {

@@ -2,13 +2,24 @@
  * The port between the decision and whatever remembers. Implementations live in src/store and pass one contract suite.
  * A Store may be shared by several processes and servers.
  */
-import type { Decision, Entry, Memory, PreparedAttempt, Reason, Verdict } from './decide.js';
+import type { AwlRecord, Decision, Entry, Memory, PreparedAttempt, Reason, Verdict } from './decide.js';
 import type { Rules } from './settings.js';
 import type { Triplet } from './triplet.js';
 
 /** An entry with its key. */
 export interface StoredEntry extends Entry {
   readonly triplet: Triplet;
+}
+
+/** An auto-whitelist record with its key. */
+export interface StoredClient extends AwlRecord {
+  readonly address: string;
+}
+
+/** How many entries and client records were new, and how many were changed. */
+export interface Merged {
+  readonly added: number;
+  readonly changed: number;
 }
 
 export type EntryState = 'waiting' | 'passed';
@@ -82,6 +93,13 @@ export interface Store {
   recall(triplet: Triplet, address: string): Promise<Memory>;
   /** Up to `limit` entries in the order of their keys (client, sender, recipient; by code point), after the key `after`. */
   entries(filter: EntryFilter, limit: number, after?: Triplet): Promise<StoredEntry[]>;
+  /** Up to `limit` auto-whitelist records in the order of their addresses, after the address `after`. */
+  clients(limit: number, after?: string): Promise<StoredClient[]>;
+  /**
+   * Takes over what is known from elsewhere: of two entries of one triplet the earlier first_seen and passed_at and the larger of all
+   * else, so that doing it twice changes nothing. All or nothing.
+   */
+  merge(entries: readonly StoredEntry[], clients: readonly StoredClient[]): Promise<Merged>;
   /**
    * Looks at the next `limit` or so entries and client records (a store may look at all) and removes those that `rules` have forgotten at `now`. Each call goes
    * on where the last one stopped; `done` when all have been looked at, and the next call begins anew.
@@ -115,6 +133,17 @@ export async function* allEntries(
     const page = await store.entries(filter, pageSize, after);
     yield* page;
     after = page.at(-1)?.triplet;
+    if (page.length < pageSize) return;
+  }
+}
+
+/** Every auto-whitelist record, page by page. */
+export async function* allClients(store: Store, pageSize = 1000): AsyncGenerator<StoredClient> {
+  let after: string | undefined;
+  for (;;) {
+    const page = await store.clients(pageSize, after);
+    yield* page;
+    after = page.at(-1)?.address;
     if (page.length < pageSize) return;
   }
 }

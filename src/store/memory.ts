@@ -7,15 +7,18 @@ import {
   type Entry,
   type PreparedAttempt,
 } from '../greylist/decide.js';
+import { mergeClients, mergeEntries, sameEntry } from '../greylist/merge.js';
 import type { Rules } from '../greylist/settings.js';
 import type {
   DelayTally,
   EntryFilter,
   ListedEntry,
   ListKind,
+  Merged,
   NewListedEntry,
   Purged,
   Store,
+  StoredClient,
   StoredEntry,
   StoreInfo,
   Tally,
@@ -115,6 +118,33 @@ export class MemoryStore implements Store {
       (entry) => matches(entry, filter) && (!after || compareTriplets(entry.triplet, after) > 0),
     );
     return Promise.resolve(found.sort((a, b) => compareTriplets(a.triplet, b.triplet)).slice(0, limit));
+  }
+
+  clients(limit: number, after?: string): Promise<StoredClient[]> {
+    const found = Array.from(this.#clients, ([address, client]) => ({ address, ...client }))
+      .filter(({ address }) => after === undefined || address > after)
+      .sort((a, b) => (a.address < b.address ? -1 : 1));
+    return Promise.resolve(found.slice(0, limit));
+  }
+
+  merge(entries: readonly StoredEntry[], clients: readonly StoredClient[]): Promise<Merged> {
+    let [added, changed] = [0, 0];
+    for (const { triplet, ...entry } of entries) {
+      const key = keyOf(triplet);
+      const before = this.#entries.get(key)?.entry;
+      const after = before ? mergeEntries(before, entry) : entry;
+      if (!before) added += 1;
+      else if (!sameEntry(before, after)) changed += 1;
+      this.#entries.set(key, { triplet, entry: after });
+    }
+    for (const { address, ...client } of clients) {
+      const before = this.#clients.get(address);
+      const after = before ? mergeClients(before, client) : client;
+      if (!before) added += 1;
+      else if (before.count !== after.count || before.lastCounted !== after.lastCounted) changed += 1;
+      this.#clients.set(address, after);
+    }
+    return Promise.resolve({ added, changed });
   }
 
   purge(now: number, rules: Rules): Promise<Purged> {

@@ -34,6 +34,12 @@ export function hashed(store: Store, key: Buffer): Store {
     settle: (attempts) => store.settle(attempts.map(hideAttempt)),
     recall: (triplet, address) => store.recall(hideTriplet(triplet), hideAddress(address)),
     entries: (filter, limit, after) => store.entries(hideFilter(filter), limit, after),
+    clients: (limit, after) => store.clients(limit, after),
+    merge: (entries, clients) =>
+      store.merge(
+        entries.map((entry) => ({ ...entry, triplet: hideTriplet(entry.triplet) })),
+        clients.map((client) => ({ ...client, address: hideAddress(client.address) })),
+      ),
     purge: (now, rules, limit) => store.purge(now, rules, limit),
     tallies: (since) => store.tallies(since),
     delays: (since) => store.delays(since),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import type { KeyedAttempt } from '#src/greylist/decide.js';
 import { defaultSettings, type Rules } from '#src/greylist/settings.js';
-import { allEntries, type Store } from '#src/greylist/store.js';
+import { allClients, allEntries, type Store } from '#src/greylist/store.js';
 import { MemoryStore } from '#src/store/memory.js';
 import { hashed } from '#src/store/privacy.js';
 import { openSqlite } from '#src/store/sqlite/client.js';
@@ -32,6 +32,12 @@ function keyed(
     address: more.address ?? '192.0.2.5',
     rules: { ...defaultSettings, ...more.rules },
   };
+}
+
+async function all<T>(list: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const one of list) found.push(one);
+  return found;
 }
 
 for (const [name, open] of Object.entries(stores)) {
@@ -158,6 +164,38 @@ for (const [name, open] of Object.entries(stores)) {
       );
       assert.equal(await purge(40 * day), 2, 'the entry and the client it counted for');
       assert.equal((await store.info()).clients, 0);
+    });
+
+    test('takes over what is known from elsewhere, and doing it twice changes nothing', async (t) => {
+      const store = await open(t);
+      await store.settle([keyed(100), keyed(110)]);
+      const { triplet } = keyed(0);
+      const other = { client: '198.51.100.0', sender: '', recipient: 'x@y' };
+      const entries = [
+        { triplet, firstSeen: 50, lastSeen: 105, deferrals: 1, passedAt: 105, passes: 3 },
+        { triplet: other, firstSeen: 1, lastSeen: 2, deferrals: 1, passes: 0 },
+      ];
+      const clients = [{ address: '192.0.2.5', count: 4, lastCounted: 90 }];
+      assert.deepEqual(await store.merge(entries, clients), { added: 2, changed: 1 });
+      assert.deepEqual(await store.merge(entries, clients), { added: 0, changed: 0 });
+      assert.deepEqual((await store.recall(triplet, '192.0.2.5')).entry, {
+        firstSeen: 50,
+        lastSeen: 110,
+        deferrals: 2,
+        passedAt: 105,
+        passes: 3,
+      });
+      await store.merge(
+        [],
+        [
+          { address: '192.0.2.5', count: 2, lastCounted: 99 },
+          { address: '192.0.2.6', count: 1, lastCounted: 1 },
+        ],
+      );
+      assert.deepEqual(await all(allClients(store, 1)), [
+        { address: '192.0.2.5', count: 4, lastCounted: 99 },
+        { address: '192.0.2.6', count: 1, lastCounted: 1 },
+      ]);
     });
 
     test('keeps whitelist entries, their hits and a revision that tells of every change', async (t) => {

@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import createYargs, { type Argv } from 'yargs';
+import { commands } from '#src/cli/main.js';
 import type { CommandModule } from '#src/cli/command.js';
 import type { Option } from '#src/config/option.js';
 import { optionNames, options } from '#src/config/options.js';
@@ -107,14 +108,24 @@ interface DeclaredCommand {
   readonly isGroup: boolean;
 }
 
+/** The names in `add <pattern..>`. */
+function positionalOf(command = ''): string[] {
+  return [...command.matchAll(/[<[]([\w-]+)/g)].map(([, word = '']) => word);
+}
+
 /** Every command and subcommand. */
 async function commandsDeclared(): Promise<DeclaredCommand[]> {
   return [...(await commandModules())].flatMap(([name, { declare, subcommands = [] }]): DeclaredCommand[] => [
-    { name, declare, positional: [], isGroup: subcommands.length > 0 },
+    {
+      name,
+      declare,
+      positional: positionalOf(commands.find((command) => command.name === name)?.positional),
+      isGroup: subcommands.length > 0,
+    },
     ...subcommands.map((subcommand) => ({
       name: `${name} ${subcommand.command.split(' ')[0] ?? ''}`,
       declare: subcommand.declare,
-      positional: [...subcommand.command.matchAll(/[<[]([\w-]+)/g)].map(([, word = '']) => word),
+      positional: positionalOf(subcommand.command),
       isGroup: false,
     })),
   ]);

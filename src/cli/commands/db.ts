@@ -19,6 +19,7 @@ import {
   type Arguments,
   type Process,
 } from '../context.js';
+import { declareLearn, learn } from '../learn.js';
 import { attemptOf, declareAttempt } from '../attempt.js';
 
 /** Rows that are laid out as one table; a longer list is several tables under one another. */
@@ -238,4 +239,10 @@ export const subcommands: readonly Subcommand[] = [
     run: list,
   },
   { command: 'show', describe: 'what is remembered of one attempt', declare: declareAttempt, run: show },
+  {
+    command: 'learn <log..>',
+    describe: 'remember what mail logs prove, so that no known correspondent waits',
+    declare: declareLearn,
+    run: learn,
+  },
 ];

@@ -1,31 +1,12 @@
 import type { Argv } from 'yargs';
-import { readDuration } from '../../config/value.js';
-import { Failure } from '../../greylist/failure.js';
-import { excerpt } from '../../greylist/printable.js';
 import type { DelayTally, Store, StoreInfo, Tally } from '../../greylist/store.js';
 import { count, duration, localTime, share, timestamp } from '../../output/format.js';
 import type { Terminal } from '../../output/terminal.js';
-import { textOf } from '../arguments.js';
+import { readOption } from '../arguments.js';
 import { settingsFor, terminalFor, withExistingStore, type Arguments, type Process } from '../context.js';
+import { parseTime } from '../time.js';
 
 const day = 86_400;
-
-/** `24h` ago, or a time such as 2026-11-21T08:00 (local unless it says otherwise); the counts are kept by the hour. */
-function sinceOf(text: string | undefined, now: number): number {
-  if (text === undefined) return now - day;
-  const time = /^\d{4}-\d{2}-\d{2}/.test(text)
-    ? Date.parse(text.length === 10 ? `${text}T00:00` : text) / 1000
-    : NaN;
-  if (Number.isFinite(time)) return Math.floor(time);
-  try {
-    return now - readDuration(text, 'h');
-  } catch {
-    throw new Failure(
-      `--since: "${excerpt(text)}" is neither a duration such as 24h nor a time such as 2026-11-21`,
-      { kind: 'usage' },
-    );
-  }
-}
 
 function sums(tallies: readonly Tally[], key: (tally: Tally) => string): Record<string, number> {
   const result: Record<string, number> = {};
@@ -121,7 +102,8 @@ async function print(terminal: Terminal, { since, tallies, delays, info, attempt
 /** Prints what greylisting did since a time. */
 export async function run(argv: Arguments, outside: Process): Promise<undefined> {
   const { values } = settingsFor(argv, outside);
-  const asked = sinceOf(textOf(argv, 'since'), outside.now());
+  const asked =
+    readOption(argv, 'since', (text) => parseTime(text, outside.now(), 'h')) ?? outside.now() - day;
   const facts = await withExistingStore(values, outside, (store) => gather(store, asked - (asked % 3600)));
   const terminal = terminalFor(values, outside);
   if (values.json) await terminal.json(document(facts));

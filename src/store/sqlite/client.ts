@@ -117,6 +117,8 @@ export async function openSqlite(location: string): Promise<Store> {
     settle: proxy('settle'),
     recall: proxy('recall'),
     entries: proxy('entries'),
+    clients: proxy('clients'),
+    merge: proxy('merge'),
     purge: proxy('purge'),
     tallies: proxy('tallies'),
     delays: proxy('delays'),

@@ -11,17 +11,21 @@ import {
   isAlive,
   type AwlRecord,
   type Decision,
+  type Entry,
   type Memory,
   type PreparedAttempt,
 } from '../../greylist/decide.js';
+import { mergeClients, mergeEntries, sameEntry } from '../../greylist/merge.js';
 import type { Rules } from '../../greylist/settings.js';
 import type {
   DelayTally,
   EntryFilter,
   ListedEntry,
   ListKind,
+  Merged,
   NewListedEntry,
   Purged,
+  StoredClient,
   StoredEntry,
   StoreInfo,
   Tally,
@@ -29,58 +33,10 @@ import type {
 import type { Triplet } from '../../greylist/triplet.js';
 import { attemptsOf, delayClass, tallyHour, tallyKey } from '../tally.js';
 import { migrate, schemaVersion } from './schema.js';
+import { entryOf, listedEntry, storedEntry, type EntryRow, type ListedRow } from './rows.js';
 
 /** Shorter than the second that a request may wait for the store. */
 const lockTimeoutMs = 800;
-
-interface EntryRow {
-  client: string;
-  sender: string;
-  recipient: string;
-  first_seen: number;
-  last_seen: number;
-  deferrals: number;
-  passed_at: number | null;
-  passes: number;
-}
-
-interface ListedRow {
-  id: number;
-  kind: ListKind;
-  pattern: string;
-  comment: string;
-  added_at: number;
-  expires_at: number | null;
-  hits: number;
-  last_hit: number | null;
-}
-
-function entryOf(row: EntryRow): Omit<StoredEntry, 'triplet'> {
-  return {
-    firstSeen: row.first_seen,
-    lastSeen: row.last_seen,
-    deferrals: row.deferrals,
-    ...(row.passed_at !== null && { passedAt: row.passed_at }),
-    passes: row.passes,
-  };
-}
-
-function storedEntry(row: EntryRow): StoredEntry {
-  return { triplet: { client: row.client, sender: row.sender, recipient: row.recipient }, ...entryOf(row) };
-}
-
-function listedEntry(row: ListedRow): ListedEntry {
-  return {
-    id: row.id,
-    kind: row.kind,
-    pattern: row.pattern,
-    comment: row.comment,
-    addedAt: row.added_at,
-    ...(row.expires_at !== null && { expiresAt: row.expires_at }),
-    hits: row.hits,
-    ...(row.last_hit !== null && { lastHit: row.last_hit }),
-  };
-}
 
 function prepareStatements(db: Database.Database) {
   return {
@@ -95,6 +51,9 @@ function prepareStatements(db: Database.Database) {
     ),
     client: db.prepare<[string], { count: number; last_counted: number }>(
       'SELECT count, last_counted FROM awl WHERE address = ?',
+    ),
+    clients: db.prepare<[string, number], { address: string; count: number; last_counted: number }>(
+      'SELECT address, count, last_counted FROM awl WHERE address > ? ORDER BY address LIMIT ?',
     ),
     writeClient: db.prepare(
       `INSERT INTO awl (address, count, last_counted) VALUES (?, ?, ?)
@@ -186,11 +145,7 @@ export class SqliteDatabase {
     const before = this.recall(triplet, address);
     const { decision, memory } = decide(attempt, before);
     if (memory.entry && memory.entry !== before.entry) {
-      const { firstSeen, lastSeen, deferrals, passedAt, passes } = memory.entry;
-      this.#sql.writeEntry.run(
-        ...[triplet.client, triplet.sender, triplet.recipient],
-        ...[firstSeen, lastSeen, deferrals, passedAt ?? null, passes],
-      );
+      this.#writeEntry(triplet, memory.entry);
     }
     if (decision.delaySeconds !== undefined) {
       this.#sql.addDelay.run(tallyHour(attempt.time), delayClass(decision.delaySeconds));
@@ -203,9 +158,7 @@ export class SqliteDatabase {
 
   recall(triplet: Triplet, address: string): Memory {
     const row = this.#sql.entry.get(triplet.client, triplet.sender, triplet.recipient);
-    const found = this.#sql.client.get(address);
-    const client: AwlRecord | undefined = found && { count: found.count, lastCounted: found.last_counted };
-    return { entry: row && entryOf(row), client };
+    return { entry: row && entryOf(row), client: this.#client(address) };
   }
 
   entries(filter: EntryFilter, limit: number, after?: Triplet): StoredEntry[] {
@@ -227,6 +180,54 @@ export class SqliteDatabase {
       .prepare<unknown[], EntryRow>(select)
       .all(...values, limit)
       .map(storedEntry);
+  }
+
+  clients(limit: number, after = ''): StoredClient[] {
+    return this.#sql.clients
+      .all(after, limit)
+      .map(({ address, count, last_counted: lastCounted }) => ({ address, count, lastCounted }));
+  }
+
+  merge(entries: readonly StoredEntry[], clients: readonly StoredClient[]): Merged {
+    return this.#db
+      .transaction(() => {
+        const merged = { added: 0, changed: 0 };
+        for (const { triplet, ...entry } of entries) {
+          const { entry: before } = this.recall(triplet, '');
+          const after = before ? mergeEntries(before, entry) : entry;
+          if (before && sameEntry(before, after)) continue;
+          merged[before ? 'changed' : 'added'] += 1;
+          this.#writeEntry(triplet, after);
+        }
+        for (const { address, ...client } of clients) {
+          const before = this.#client(address);
+          const after = before ? mergeClients(before, client) : client;
+          if (before?.count === after.count && before.lastCounted === after.lastCounted) continue;
+          merged[before ? 'changed' : 'added'] += 1;
+          this.#sql.writeClient.run(address, after.count, after.lastCounted);
+        }
+        return merged;
+      })
+      .immediate();
+  }
+
+  #writeEntry({ client, sender, recipient }: Triplet, entry: Entry): void {
+    const { firstSeen, lastSeen, deferrals, passedAt, passes } = entry;
+    this.#sql.writeEntry.run(
+      client,
+      sender,
+      recipient,
+      firstSeen,
+      lastSeen,
+      deferrals,
+      passedAt ?? null,
+      passes,
+    );
+  }
+
+  #client(address: string): AwlRecord | undefined {
+    const found = this.#sql.client.get(address);
+    return found && { count: found.count, lastCounted: found.last_counted };
   }
 
   purge(now: number, rules: Rules, limit: number): Purged {

@@ -1,0 +1,53 @@
+import type { Argv } from 'yargs';
+import { settingsOf } from '../config/resolve.js';
+import { printable } from '../greylist/printable.js';
+import { readAttempts } from '../maillog/read.js';
+import { registrableDomain } from '../names/domain.js';
+import { count } from '../output/format.js';
+import { createLearner } from '../simulate/learn.js';
+import { declareSettings } from './arguments.js';
+import { settingsFor, terminalFor, withStore, type Arguments, type Process } from './context.js';
+import { declareLog, logOptions } from './simulation/options.js';
+
+/** `greyctl db learn`: what a log proves goes into the database. */
+export function declareLearn(yargs: Argv): Argv {
+  return declareSettings(declareLog(yargs), ['decision']).option('dry-run', {
+    type: 'boolean',
+    describe: 'only say what would be written',
+  });
+}
+
+/** Learns; status 1 when a log could not be read, though what could be is learned. */
+export async function learn(argv: Arguments, outside: Process): Promise<number> {
+  const { values } = settingsFor(argv, outside);
+  const { names, since, until, ...log } = logOptions(argv, outside);
+  const learner = createLearner(settingsOf(values), registrableDomain);
+  const reading = readAttempts(names, { ...log, now: outside.now(), stdin: process.stdin });
+  for await (const batch of reading.batches) {
+    for (const logged of batch) {
+      if (logged.attempt.time >= since && logged.attempt.time < until) learner.take(logged);
+    }
+  }
+  const entries = [...learner.entries(outside.now())];
+  const clients = [...learner.clients()];
+  const proven = { triplets: entries.length, awl_clients: clients.length };
+  const isDryRun = argv['dry-run'] === true;
+  const merged = isDryRun
+    ? undefined
+    : await withStore(values, outside, (store) => store.merge(entries, clients));
+  const terminal = terminalFor(values, outside);
+  if (values.json) {
+    await terminal.json({ ...proven, added: merged?.added ?? null, changed: merged?.changed ?? null });
+  } else {
+    const what = `${count(entries.length)} triplets that passed and ${count(clients.length)} clients that earned the auto-whitelist`;
+    await terminal.line(
+      merged
+        ? `learned from the log: ${what}; ${count(merged.added)} were new, ${count(merged.changed)} changed`
+        : `would learn from the log: ${what}`,
+    );
+  }
+  for (const { source, message } of reading.problems) {
+    outside.stderr.write(`greyctl: ${printable(source)}: ${printable(message)}\n`);
+  }
+  return reading.problems.length > 0 ? 1 : 0;
+}

@@ -1,0 +1,91 @@
+import type { Argv } from 'yargs';
+import { readDuration, readInteger } from '../../config/value.js';
+import { contains, isLoopback, parseNetwork, type Address, type Network } from '../../greylist/address.js';
+import { Failure } from '../../greylist/failure.js';
+import { excerpt } from '../../greylist/printable.js';
+import { parseTime } from '../time.js';
+import { readOption } from '../arguments.js';
+import type { Arguments, Process } from '../context.js';
+import { parsePattern } from '../../whitelist/pattern.js';
+
+/** What of a log is to be read, and how. */
+export interface LogOptions {
+  readonly names: readonly string[];
+  readonly year: number | undefined;
+  /** Epoch seconds. */
+  readonly since: number;
+  readonly until: number;
+  readonly isLocal: (address: Address) => boolean;
+  readonly greylistPattern: { test(text: string): boolean } | undefined;
+}
+
+/** The options of every command that reads logs. */
+export function declareLog(yargs: Argv): Argv {
+  return yargs
+    .positional('log', {
+      type: 'string',
+      array: true,
+      demandOption: true,
+      describe: 'mail logs, gzip or not, in any order; - is standard input',
+    })
+    .option('since', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'only attempts from then on: 2026-11-21, 2026-11-21T08:00, or 24h ago',
+    })
+    .option('until', { type: 'string', requiresArg: true, describe: 'only attempts before then' })
+    .option('year', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'year of the first line, for time stamps without one',
+    })
+    .option('mynetworks', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'own networks, whose mail is not greylisted [CIDR,…]; default loopback',
+    })
+    .option('greylist-pattern', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'regular expression of an unusual greylisting reply',
+    });
+}
+
+function listOf(argv: Arguments, name: string): string[] {
+  const value = argv[name];
+  const texts = Array.isArray(value) ? value : value === undefined ? [] : [value];
+  return texts.map(String);
+}
+
+function localTo(texts: readonly string[]): (address: Address) => boolean {
+  if (texts.length === 0) return isLoopback;
+  const networks = texts
+    .flatMap((text) => text.split(/[\s,]+/))
+    .filter(Boolean)
+    .map((text): Network => {
+      const network = parseNetwork(text);
+      if (!network) throw new Failure(`--mynetworks: "${excerpt(text)}" is not a network`, { kind: 'usage' });
+      return network;
+    });
+  return (address) => networks.some((network) => contains(network, address));
+}
+
+/** Reads the options of `declareLog`; throws a Failure for what cannot be understood. */
+export function logOptions(argv: Arguments, outside: Process): LogOptions {
+  const time = (name: string) => readOption(argv, name, (text) => parseTime(text, outside.now(), 'h'));
+  return {
+    names: listOf(argv, 'log'),
+    year: readOption(argv, 'year', (text) => readInteger(text, 1970, 9999)),
+    since: time('since') ?? -Infinity,
+    until: time('until') ?? Infinity,
+    isLocal: localTo(listOf(argv, 'mynetworks')),
+    greylistPattern: readOption(argv, 'greylist-pattern', parsePattern),
+  };
+}
+
+/** Seconds after which a sender comes back of whom the log shows no retry. */
+export function assumedRetry(argv: Arguments): number {
+  const seconds = readOption(argv, 'assume-retry', (text) => readDuration(text, 's')) ?? 900;
+  if (seconds === 0) throw new Failure('--assume-retry: must be longer than nothing', { kind: 'usage' });
+  return seconds;
+}

@@ -1,0 +1,113 @@
+import type { Decision, Entry, Reason, Verdict } from '../greylist/decide.js';
+import type { Triplet } from '../greylist/triplet.js';
+import type { Logged, LoggedAttempt } from '../maillog/attempts.js';
+import { createDurations, type Durations } from './durations.js';
+import { createTop, type Top } from './top.js';
+
+/** How often the rehearsal and the log agree: what the log says, then what the rehearsal says. */
+export type Agreement = Record<`${Logged} ${Verdict}`, number>;
+
+/** What came out of a rehearsal. */
+export interface Outcome {
+  attempts: number;
+  readonly logged: Record<Logged, number>;
+  readonly verdicts: Record<Verdict, number>;
+  readonly reasons: Map<Reason, number>;
+  readonly agreement: Agreement;
+  /** Triplets met as new; one that was forgotten and came again counts again. */
+  triplets: number;
+  /** Of them, those the log shows coming back after the delay. */
+  tripletsPassed: number;
+  /** Those taken to have come back. */
+  tripletsAssumed: number;
+  /** Those that came back and passed because their client had earned the auto-whitelist meanwhile. */
+  tripletsByAwl: number;
+  /** Those that were deferred and never seen again after the delay. */
+  tripletsNeverReturned: number;
+  /** Of these, the ones that still had time to come back when the log ended. */
+  tripletsUndecided: number;
+  /** Clients that earned the auto-whitelist. */
+  awlClients: number;
+  /** Assumed retries that were still deferred after days. */
+  givenUp: number;
+  /** How long triplets waited that the log shows coming back, seconds. */
+  readonly observedDelays: Durations;
+  /** How long messages waited whose return is assumed, seconds. */
+  readonly assumedDelays: Durations;
+  /** Waiting by sender domain: messages and seconds. */
+  readonly senders: Top<{
+    messages: number;
+    observedSeconds: number;
+    assumedSeconds: number;
+    seconds: number;
+  }>;
+  /** Triplets that never came back, by client network. */
+  readonly networks: Top<{ triplets: number; attempts: number }>;
+
+  decided(logged: LoggedAttempt, decision: Decision, senderDomain: string): void;
+  /** A message whose return is assumed has passed; `isFirst` when its triplet had not passed before. */
+  assumedReturn(senderDomain: string, waitedSeconds: number, isFirst: boolean): void;
+  neverReturned(triplet: Triplet, entry: Entry, isUndecided: boolean): void;
+  /** A triplet came back and passed by the auto-whitelist. */
+  returnedOtherwise(): void;
+  gaveUp(): void;
+}
+
+/** Nothing has come out yet. */
+export function createOutcome(): Outcome {
+  const outcome: Outcome = {
+    attempts: 0,
+    logged: { accepted: 0, greylisted: 0 },
+    verdicts: { pass: 0, greylist: 0 },
+    reasons: new Map(),
+    agreement: { 'accepted pass': 0, 'accepted greylist': 0, 'greylisted pass': 0, 'greylisted greylist': 0 },
+    ...{
+      triplets: 0,
+      tripletsPassed: 0,
+      tripletsAssumed: 0,
+      tripletsByAwl: 0,
+      tripletsNeverReturned: 0,
+      tripletsUndecided: 0,
+    },
+    ...{ awlClients: 0, givenUp: 0 },
+    observedDelays: createDurations(),
+    assumedDelays: createDurations(),
+    senders: createTop('seconds'),
+    networks: createTop('triplets'),
+    decided: ({ logged }, decision, senderDomain) => {
+      const { verdict, reason, delaySeconds } = decision;
+      outcome.attempts += 1;
+      outcome.logged[logged] += 1;
+      outcome.verdicts[verdict] += 1;
+      outcome.agreement[`${logged} ${verdict}`] += 1;
+      outcome.reasons.set(reason, (outcome.reasons.get(reason) ?? 0) + 1);
+      if (reason === 'new') outcome.triplets += 1;
+      if (decision.joinedAwl) outcome.awlClients += 1;
+      if (delaySeconds === undefined) return;
+      outcome.tripletsPassed += 1;
+      outcome.observedDelays.add(delaySeconds);
+      outcome.senders.add(senderDomain, {
+        ...{ messages: 1, observedSeconds: delaySeconds, assumedSeconds: 0, seconds: delaySeconds },
+      });
+    },
+    assumedReturn: (senderDomain, waitedSeconds, isFirst) => {
+      outcome.tripletsAssumed += isFirst ? 1 : 0;
+      outcome.assumedDelays.add(waitedSeconds);
+      outcome.senders.add(senderDomain, {
+        ...{ messages: 1, observedSeconds: 0, assumedSeconds: waitedSeconds, seconds: waitedSeconds },
+      });
+    },
+    neverReturned: (triplet, entry, isUndecided) => {
+      outcome.tripletsNeverReturned += 1;
+      outcome.tripletsUndecided += isUndecided ? 1 : 0;
+      outcome.networks.add(triplet.client, { triplets: 1, attempts: entry.deferrals });
+    },
+    returnedOtherwise: () => {
+      outcome.tripletsByAwl += 1;
+    },
+    gaveUp: () => {
+      outcome.givenUp += 1;
+    },
+  };
+  return outcome;
+}

@@ -1,0 +1,108 @@
+/**
+ * The rehearsal: attempts of a log, in time order, through the server's own `decide` under some settings. What the log shows is
+ * counted as observed; what it cannot show (the retries of messages that were accepted at once) is assumed, and counted apart.
+ */
+import type { Attempt } from '../greylist/attempt.js';
+import { decide, keyed, type Decision, type KeyedAttempt, type PreparedAttempt } from '../greylist/decide.js';
+import type { Settings } from '../greylist/settings.js';
+import type { LoggedAttempt } from '../maillog/attempts.js';
+import type { Match } from '../whitelist/matcher.js';
+import { createReplayMemory, type ReplayMemory } from './memory.js';
+import { createOutcome, type Outcome } from './outcome.js';
+import { createRetries } from './retries.js';
+import type { Suggester } from './suggest.js';
+
+export interface ReplayOptions {
+  readonly settings: Settings;
+  /** When a sender comes back of whom the log shows no retry, seconds. */
+  readonly assumedRetrySeconds: number;
+  readonly match: (attempt: Attempt, now: number) => Match | undefined;
+  /** The registrable domain of a verified name; needed for the client key `domain`. */
+  readonly domainOf: (name: string) => string | undefined;
+  /** Watches, where suggestions are wanted. */
+  readonly suggester?: Suggester | undefined;
+}
+
+export interface Replay {
+  /** What was known before; to be filled before the first attempt. */
+  readonly memory: ReplayMemory;
+  readonly outcome: Outcome;
+  /** Decides one attempt of the log. */
+  take(logged: LoggedAttempt): Decision;
+  /** Lets the assumed retries after the last attempt happen, and counts what never came back. */
+  finish(): void;
+}
+
+/** The part of a sender's address by which senders are summed up; `<>` for the null sender. */
+export function senderDomainOf(sender: string): string {
+  return sender === '' ? '<>' : sender.slice(sender.lastIndexOf('@') + 1).toLowerCase();
+}
+
+/** Starts a rehearsal under these settings with an empty memory. */
+export function createReplay(options: ReplayOptions): Replay {
+  const { settings, suggester } = options;
+  const retries = createRetries(options.assumedRetrySeconds);
+  const outcome = createOutcome();
+  const memory = createReplayMemory(settings, (triplet, entry) => {
+    outcome.neverReturned(triplet, entry, lastTime - entry.firstSeen <= settings.retryWindowSeconds);
+    suggester?.neverReturned(triplet);
+  });
+  let lastTime = 0;
+
+  function settle(attempt: KeyedAttempt): Decision {
+    const before = memory.recall(attempt.triplet, attempt.address);
+    const { decision, memory: after } = decide(attempt, before);
+    memory.keep(attempt.triplet, attempt.address, before, after);
+    // Its client earned the auto-whitelist while this triplet waited: it has come back, though not by its own entry.
+    if (decision.reason === 'client AWL' && before.entry && before.entry.passedAt === undefined) {
+      memory.excuse(attempt.triplet);
+      outcome.returnedOtherwise();
+    }
+    return decision;
+  }
+
+  function comeBack(until: number): void {
+    for (let retry = retries.due(until); retry; retry = retries.due(until)) {
+      const decision = settle({ ...retry.attempt, time: retry.time });
+      if (decision.verdict === 'greylist') {
+        if (!retries.again(retry)) outcome.gaveUp();
+        continue;
+      }
+      const waited = retry.time - retry.attempt.time;
+      outcome.assumedReturn(retry.senderDomain, waited, decision.delaySeconds !== undefined);
+    }
+  }
+
+  function prepare(attempt: Attempt): PreparedAttempt {
+    const match = options.match(attempt, attempt.time);
+    if (match) return { time: attempt.time, exemption: match.exemption };
+    const clientDomain = settings.clientKey === 'domain' ? options.domainOf(attempt.clientName) : undefined;
+    return keyed(clientDomain === undefined ? attempt : { ...attempt, clientDomain }, settings);
+  }
+
+  return {
+    memory,
+    outcome,
+    take: (logged) => {
+      const { attempt } = logged;
+      // A line that came late is taken as of now: time does not run backwards for a server either.
+      lastTime = Math.max(lastTime, attempt.time);
+      comeBack(lastTime);
+      memory.tidy(lastTime);
+      const prepared = prepare(attempt);
+      const senderDomain = senderDomainOf(attempt.sender);
+      const decision = prepared.exemption === undefined ? settle(prepared) : decide(prepared, {}).decision;
+      outcome.decided(logged, decision, senderDomain);
+      if (prepared.exemption !== undefined) return decision;
+      retries.observe(prepared, logged.logged, senderDomain);
+      if (decision.verdict === 'greylist' && logged.logged === 'accepted')
+        retries.schedule(prepared, senderDomain);
+      suggester?.decided(logged, decision);
+      return decision;
+    },
+    finish: () => {
+      comeBack(Infinity);
+      memory.finish();
+    },
+  };
+}
