@@ -71,7 +71,7 @@ export function refuseProblems({ problems }: Pick<Resolved, 'problems'>): void {
 export function settingsFor(argv: Arguments, outside: Process): Resolved {
   const resolved = resolveSettings(argv, outside);
   refuseProblems(resolved);
-  for (const warning of resolved.warnings) outside.stderr.write(`greyctl: ${warning}\n`);
+  for (const warning of resolved.warnings) outside.stderr.write(`greyctl: ${printable(warning)}\n`);
   return resolved;
 }
 

@@ -38,6 +38,9 @@ function isUsed(name: string): name is AttributeName {
 
 /** The peer does not speak the protocol; `message` is one harmless line with at most 100 characters of what it sent. */
 export class ProtocolError extends Error {
+  /** Requests that were complete before the broken one; they are owed an answer. */
+  before: readonly PolicyRequest[] = [];
+
   constructor(what: string, sent?: string) {
     super(sent === undefined ? what : `${what}: "${excerpt(sent)}"`);
     this.name = 'ProtocolError';
@@ -79,8 +82,18 @@ export class RequestParser {
 
   /** The requests that `chunk` completes. */
   push(chunk: Buffer): PolicyRequest[] {
-    const bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
     const requests: PolicyRequest[] = [];
+    try {
+      this.#read(chunk, requests);
+      return requests;
+    } catch (error) {
+      if (error instanceof ProtocolError) error.before = requests;
+      throw error;
+    }
+  }
+
+  #read(chunk: Buffer, requests: PolicyRequest[]): void {
+    const bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
     let start = 0;
     let from = this.#searched;
     for (;;) {
@@ -105,7 +118,6 @@ export class RequestParser {
       );
     if (this.#pending.length > maxRequestBytes)
       throw new ProtocolError('request too long', this.#pending.toString('utf8', 0, 100));
-    return requests;
   }
 }
 

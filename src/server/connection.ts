@@ -7,10 +7,11 @@
  */
 import type { Socket } from 'node:net';
 import { reasonOf } from '../greylist/failure.js';
-import { RequestParser, type PolicyRequest } from '../policy/parser.js';
+import { ProtocolError, RequestParser, type PolicyRequest } from '../policy/parser.js';
 
 const maxUnderWay = 100;
 const requestTimeoutMs = 100_000;
+const lingerMs = 5000;
 
 export interface ConnectionOptions {
   readonly answer: (request: PolicyRequest) => Promise<string>;
@@ -30,6 +31,8 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   const parser = new RequestParser();
   let underWay = 0;
   let isFinishing = false;
+  /** Why to close once what was asked before is answered. */
+  let complaint: string | undefined;
   let previous: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
 
@@ -39,17 +42,25 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   }
 
   function closeWhenDone(): void {
-    if (isFinishing && underWay === 0) socket.end();
+    if (!isFinishing || underWay > 0 || socket.destroyed) return;
+    if (complaint !== undefined) {
+      broken(complaint);
+      return;
+    }
+    socket.end();
+    // A peer that does not close its side would hold the place for ever.
+    setTimeout(() => socket.destroy(), lingerMs).unref();
   }
 
   function finish(): void {
     isFinishing = true;
-    socket.pause();
+    // What still comes is read and dropped: unread it would hide the peer's end.
+    socket.resume();
     closeWhenDone();
   }
 
   function resumeReading(): void {
-    if (!isFinishing && !socket.writableNeedDrain && underWay < maxUnderWay / 2) socket.resume();
+    if (isFinishing || (!socket.writableNeedDrain && underWay < maxUnderWay / 2)) socket.resume();
   }
 
   async function reply(answer: Promise<string>): Promise<void> {
@@ -66,35 +77,41 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     underWay += 1;
     const answer = options.answer(request);
     // Decided side by side, answered in order.
-    previous = Promise.all([answer, previous]).then(() => reply(answer));
-    previous.catch((error: unknown) => {
-      broken(reasonOf(error));
-    });
-  }
-
-  function watch(): void {
-    if (!parser.isInRequest) {
-      clearTimeout(timer);
-      timer = undefined;
-    } else {
-      timer ??= setTimeout(() => {
-        broken('request not completed in time');
-      }, requestTimeoutMs).unref();
+    previous = previous.then(() => reply(answer));
+    for (const promise of [answer, previous]) {
+      promise.catch((error: unknown) => {
+        if (promise === previous && !socket.destroyed) broken(reasonOf(error));
+      });
     }
   }
 
-  socket.on('data', (chunk) => {
-    if (isFinishing) return;
-    let requests: PolicyRequest[];
+  function watch(hasRequests: boolean): void {
+    if (hasRequests || !parser.isInRequest) {
+      clearTimeout(timer);
+      timer = undefined;
+    }
+    if (!parser.isInRequest) return;
+    timer ??= setTimeout(() => {
+      broken('request not completed in time');
+    }, requestTimeoutMs).unref();
+  }
+
+  function receive(chunk: Buffer): void {
+    let requests: readonly PolicyRequest[];
     try {
       requests = parser.push(chunk);
     } catch (error) {
-      broken(reasonOf(error));
-      return;
+      requests = error instanceof ProtocolError ? error.before : [];
+      complaint = reasonOf(error);
     }
     for (const request of options.closeAfterAnswer ? requests.slice(0, 1) : requests) ask(request);
-    if (underWay > maxUnderWay || socket.writableNeedDrain) socket.pause();
-    watch();
+    if (complaint !== undefined) finish();
+    else if (underWay > maxUnderWay || socket.writableNeedDrain) socket.pause();
+    watch(requests.length > 0);
+  }
+
+  socket.on('data', (chunk) => {
+    if (!isFinishing) receive(chunk);
   });
   socket.on('drain', resumeReading);
   socket.on('end', finish);

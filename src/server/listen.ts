@@ -1,6 +1,6 @@
 /** Sockets to listen on: TCP, unix, and those that systemd hands over. */
-import { chmod, lstat, readFile, readlink, unlink } from 'node:fs/promises';
-import { connect, createServer, type Server } from 'node:net';
+import { lstat, readFile, readlink, unlink } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { contains, isLoopback, parseAddress, type Network } from '../greylist/address.js';
 import { codeOf, Failure, reasonOf } from '../greylist/failure.js';
 
@@ -68,6 +68,17 @@ async function makeWay(path: string): Promise<void> {
   await unlink(path);
 }
 
+/** The socket has its mode from its first moment; a later chmod by path could be led elsewhere by whoever owns the folder. */
+function listenWithMode(server: Server, path: string, mode: number, backlog: number): void {
+  const before = process.umask(0o777 & ~mode);
+  try {
+    // Binds before it returns.
+    server.listen({ path, backlog });
+  } finally {
+    process.umask(before);
+  }
+}
+
 /** Where a unix socket that was handed over is in the file system: proc(5), /proc/net/unix, by its inode. */
 async function handedOverPath(fd: number): Promise<string | undefined> {
   try {
@@ -90,12 +101,13 @@ async function serverName(server: Server, place: ListenAddress): Promise<string>
   return `unix:${address ?? ''}`;
 }
 
-/** Starts listening; resolves to the server and the name Postfix knows the place by (`inet:HOST:PORT`, `unix:PATH`). Rejects with a Failure. */
+/** Starts listening, with `accept` in place from the first connection on; resolves to the server and the name Postfix knows the place by (`inet:HOST:PORT`, `unix:PATH`). Rejects with a Failure. */
 export async function listen(
   place: ListenAddress,
   backlog: number,
+  accept: (socket: Socket) => void,
 ): Promise<{ server: Server; name: string }> {
-  const server = createServer({ noDelay: true, keepAlive: true, allowHalfOpen: true });
+  const server = createServer({ noDelay: true, keepAlive: true, allowHalfOpen: true }, accept);
   switch (place.type) {
     case 'inet':
       await listening(server, `inet:${place.host}:${place.port}`, () => {
@@ -105,9 +117,8 @@ export async function listen(
     case 'unix':
       await makeWay(place.path);
       await listening(server, `unix:${place.path}`, () => {
-        server.listen({ path: place.path, backlog });
+        listenWithMode(server, place.path, place.mode, backlog);
       });
-      await chmod(place.path, place.mode);
       break;
     case 'systemd':
       await listening(server, `file descriptor ${place.fd}`, () => {

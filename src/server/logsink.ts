@@ -4,10 +4,14 @@
  */
 import { spawn } from 'node:child_process';
 import { write } from 'node:fs';
+import type { Writable } from 'node:stream';
+import { codeOf } from '../greylist/failure.js';
 import { severities, type Log, type Severity } from './log.js';
 
 /** Text that may wait for a reader. */
 const maxWaitingBytes = 1024 * 1024;
+/** How long until a descriptor that is full (O_NONBLOCK) is tried again. */
+const retryMs = 50;
 
 export interface LogSink {
   readonly log: Log;
@@ -65,7 +69,8 @@ function createSink(writeText: Write, format: (severity: Severity, line: string)
 export function descriptorSink(fd: number, withPriority: boolean): LogSink {
   const writeAll = (text: Buffer, written: () => void): void => {
     write(fd, text, (error, count) => {
-      if (error || count >= text.length) written();
+      if (codeOf(error) === 'EAGAIN') setTimeout(writeAll, retryMs, text, written);
+      else if (error || count >= text.length) written();
       else writeAll(text.subarray(count), written);
     });
   };
@@ -82,22 +87,28 @@ export function descriptorSink(fd: number, withPriority: boolean): LogSink {
  * line.
  */
 export function syslogSink(facility: string, pid: number): LogSink {
-  let child: ReturnType<typeof start> | undefined;
-  function start() {
+  let input: Writable | undefined;
+  function start(): Writable | undefined {
     const args = ['--prio-prefix', '--tag', 'greyctl', `--id=${pid}`, '--priority', `${facility}.info`];
-    const started = spawn('logger', args, { stdio: ['pipe', 'ignore', 'ignore'] });
+    const child = spawn('logger', args, { stdio: ['pipe', 'ignore', 'ignore'] });
+    // Without file descriptors left there is no stdin, whatever the types say.
+    const stdin = child.stdin as Writable | undefined;
     const forget = () => {
-      if (child === started) child = undefined;
+      if (input === stdin) input = undefined;
     };
-    started.on('error', forget);
-    started.on('exit', forget);
-    started.stdin.on('error', forget);
-    return started;
+    child.on('error', forget);
+    child.on('exit', forget);
+    stdin?.on('error', forget);
+    return stdin;
   }
   return createSink(
     (text, written) => {
-      child ??= start();
-      child.stdin.write(text, () => {
+      input ??= start();
+      if (!input) {
+        written();
+        return;
+      }
+      input.write(text, () => {
         written();
       });
     },

@@ -1,4 +1,13 @@
-import { constants, closeSync, openSync, readFileSync, truncateSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  constants,
+  closeSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  truncateSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { codeOf, Failure, reasonOf } from '../greylist/failure.js';
 
 function isRunning(pid: number): boolean {
@@ -13,11 +22,18 @@ function isRunning(pid: number): boolean {
 function staleOrAbsent(path: string, own: number): void {
   let text: string;
   try {
+    // A link is replaced, wherever it leads.
+    if (lstatSync(path).isSymbolicLink()) return;
     text = readFileSync(path, 'latin1');
   } catch {
     return;
   }
   const pid = /^\d{1,9}\s*$/.test(text) ? Number(text) : 0;
+  if (pid === 0 && text !== '') {
+    throw new Failure(`cannot write the pid file ${path}: there is a file that is none`, {
+      hint: 'name another file with --pidfile',
+    });
+  }
   if (pid > 0 && pid !== own && isRunning(pid)) {
     throw new Failure(`cannot write the pid file ${path}: process ${pid}, which it names, is running`, {
       hint: `stop that process (kill ${pid}), or name another file with --pidfile`,

@@ -67,8 +67,7 @@ export async function startServer(options: ServerOptions, log: Log, warn: Warn):
   const names: string[] = [];
   try {
     for (const place of options.places) {
-      const { server, name } = await listen(place, options.backlog);
-      server.on('connection', accept);
+      const { server, name } = await listen(place, options.backlog, accept);
       // E.g. no file descriptors left: those that are connected are served on.
       server.on('error', (error) => {
         warn('accept', `cannot accept a connection: ${error.message}`);
@@ -89,11 +88,13 @@ export async function startServer(options: ServerOptions, log: Log, warn: Warn):
       await setImmediate();
       await setImmediate();
       for (const connection of open.values()) connection.finish();
-      const timer = setTimeout(() => {
-        for (const socket of open.keys()) socket.destroy();
-      }, graceMs);
-      await Promise.all(closed);
-      clearTimeout(timer);
+      const late = new Promise<void>((resolve) => {
+        setTimeout(() => {
+          for (const socket of open.keys()) socket.destroy();
+          resolve();
+        }, graceMs).unref();
+      });
+      await Promise.race([Promise.all(closed), late]);
     },
   };
 }

@@ -1,8 +1,9 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
+import { link, open, readFile, stat, unlink } from 'node:fs/promises';
 import type { PreparedAttempt } from '../greylist/decide.js';
 import { codeOf, Failure, reasonOf } from '../greylist/failure.js';
 import type { EntryFilter, Store } from '../greylist/store.js';
+import { giveToFolderOwner } from './owner.js';
 import type { Triplet } from '../greylist/triplet.js';
 
 const keyBytes = 32;
@@ -52,20 +53,33 @@ export function hashed(store: Store, key: Buffer): Store {
   };
 }
 
+/** Makes a key where there is none; the file is there with its whole content or not at all. */
+async function createKey(file: string): Promise<void> {
+  if (await stat(file).catch(() => undefined)) return;
+  const draft = `${file}.${process.pid}`;
+  const created = await open(draft, 'wx', 0o600);
+  try {
+    await created.writeFile(`${randomBytes(keyBytes).toString('hex')}\n`);
+    giveToFolderOwner(created.fd, file);
+    await created.sync();
+    await link(draft, file).catch((error: unknown) => {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    });
+  } finally {
+    await created.close();
+    await unlink(draft);
+  }
+}
+
 /**
  * The key kept in `file`, 64 hexadecimal digits. Where there is no such file one is made with mode 0600, without following links;
  * without the key the hashed entries cannot be found again.
  */
 export async function privacyKey(file: string): Promise<Buffer> {
   try {
-    const created = await open(file, 'wx', 0o600);
-    await created.writeFile(`${randomBytes(keyBytes).toString('hex')}\n`);
-    await created.sync();
-    await created.close();
+    await createKey(file);
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST') {
-      throw new Failure(`cannot create the privacy key ${file}: ${reasonOf(error)}`, { cause: error });
-    }
+    throw new Failure(`cannot create the privacy key ${file}: ${reasonOf(error)}`, { cause: error });
   }
   const text = await readFile(file, 'latin1').catch((error: unknown) => {
     throw new Failure(`cannot read the privacy key ${file}: ${reasonOf(error)}`, { cause: error });

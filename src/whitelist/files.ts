@@ -5,7 +5,7 @@
  * at all: when it cannot be read, or a line in it is bad, its last good list stays in force and a warning says so. A
  * file named `*.local` may be missing from the start without a warning. There is no timer here: who holds the files asks.
  *
- * Limits: files of at most 64 MiB; at most 20 bad lines of a file are told one by one.
+ * Limits: files of at most 16 MiB; at most 20 bad lines of a file are told one by one.
  */
 import { constants } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
@@ -40,7 +40,7 @@ export interface ListFiles {
   reload(): Promise<Loaded>;
 }
 
-const maxSizeBytes = 64 * 1024 * 1024;
+const maxSizeBytes = 16 * 1024 * 1024;
 const maxProblemsTold = 20;
 /** Characters parsed before others get their turn on the event loop; some ten milliseconds of work. */
 const chunkLength = 128 * 1024;

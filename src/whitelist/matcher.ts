@@ -140,6 +140,13 @@ function usersOf(localPart: string, longest: number): string[] {
   return users;
 }
 
+/** Longer than any real address or name; what is longer is a stranger's try to keep the server busy. */
+const longestForRegex = 1024;
+
+function tries(regex: RE2JS, text: string): boolean {
+  return text.length <= longestForRegex && regex.test(text);
+}
+
 function* clientHits(index: Index, { client, clientName }: Subject): Generator<Entry> {
   if (clientName !== undefined) yield* domainHits(index.domains, clientName.toLowerCase(), 0);
   const networks = client && index.networks[client.family];
@@ -150,7 +157,7 @@ function* clientHits(index: Index, { client, clientName }: Subject): Generator<E
   if (index.regexes.length === 0) return;
   const texts = [...(clientName === undefined ? [] : [clientName]), ...(client ? [addressText(client)] : [])];
   for (const { entry, regex } of index.regexes) {
-    if (texts.some((text) => regex.test(text))) yield entry;
+    if (texts.some((text) => tries(regex, text))) yield entry;
   }
 }
 
@@ -167,7 +174,7 @@ function* mailboxHits(index: Index, address: string | undefined): Generator<Entr
   // postgrey's rule is "behind an @ or a dot": without an @, the whole text is not a domain, but what follows a dot is.
   const start = (at >= 0 ? text.lastIndexOf('@') : text.indexOf('.')) + 1;
   if (start > 0) yield* domainHits(index.domains, text, start);
-  for (const { entry, regex } of index.regexes) if (regex.test(address)) yield entry;
+  for (const { entry, regex } of index.regexes) if (tries(regex, address)) yield entry;
 }
 
 /** Makes whitelists that can be asked out of entries of any kind. */

@@ -14,7 +14,7 @@
  * Nothing heeds upper and lower case. Regular expressions are RE2's (no lookaround, no backreferences), unanchored:
  * their time is linear in what they look at. A line that could never match is a problem, not an entry.
  *
- * Limits: a line has at most 4096 characters; an expression compiles to at most 10,000 instructions.
+ * Limits: a line has at most 4096 characters; an expression compiles to at most 1000 instructions.
  */
 import { RE2JS } from 're2js';
 import { parseNetwork, type Network } from '../greylist/address.js';
@@ -67,7 +67,7 @@ export interface ParsedList {
 }
 
 const maxLineLength = 4096;
-const maxRegexInstructions = 10_000;
+const maxRegexInstructions = 1000;
 
 function quoted(text: string): string {
   return `'${excerpt(text)}'`;

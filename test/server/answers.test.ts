@@ -118,6 +118,21 @@ test('what is not the protocol is logged with at most 100 harmless characters an
   assert.equal(await bystander.ask(request()), deferred(300));
 });
 
+test('what was asked before a broken request is answered, in order, before the connection is closed', async (t) => {
+  const server = await testServer(t, ['--greylist-text=%r']);
+  for (const broken of ['request=junk\n\n', 'garbage\n\n', 'x'.repeat(9000)]) {
+    const client = await server.client();
+    client.send(
+      encode(request({ recipient: 'a@one.example' })) +
+        encode(request({ recipient: 'a@two.example' })) +
+        broken,
+    );
+    assert.equal(await client.answer(), 'DEFER_IF_PERMIT 4.2.0 one.example');
+    assert.equal(await client.answer(), 'DEFER_IF_PERMIT 4.2.0 two.example');
+    await client.expectClosed();
+  }
+});
+
 test('requests that come together are answered in their order', async (t) => {
   const server = await testServer(t, ['--greylist-text=%r %s']);
   const client = await server.client();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
@@ -250,6 +250,46 @@ test('while another process holds the database mail passes, and greylisting come
   assert.equal(server.stderr().match(/suspended/g)?.length, 1);
 });
 
+test('with --exim a client that goes on sending frees its place', async (t) => {
+  const server = await testServer(t, ['--exim', '--max-connections=3']);
+  for (let round = 0; round < 10; round += 1) {
+    await eventually(async () => {
+      const client = await connect(server.endpoint);
+      const action = await client.ask(request()).catch(() => undefined);
+      client.send('x');
+      client.close();
+      return action;
+    }, 'answer');
+  }
+});
+
+test('a database that is deleted under the server is noticed, said once, and a new one is used', async (t) => {
+  const server = await testServer(t);
+  const client = await server.client();
+  assert.match(await client.ask(request()), /^DEFER/);
+  for (const end of ['', '-wal', '-shm']) await rm(server.db + end, { force: true });
+  await run(['whitelist', 'add', 'example.com', `--db=${server.db}`]);
+  await eventually(async () => {
+    await client.ask(request());
+    return server.stderr().includes('reason=client whitelist') || undefined;
+  }, 'pass of the client that is listed in the new file');
+  await server.expectStderr(/ was deleted or replaced; what is there now is used from here on$/m);
+  assert.equal((await stat(server.db)).mode & 0o777, 0o640);
+});
+
+test('what a command of root’s has made, the server can use as its own user', needsRoot(), async (t) => {
+  const folder = await temporaryFolder(t);
+  await chmod(folder, 0o755);
+  await mkdir(`${folder}/state`);
+  execFileSync('chown', ['nobody', `${folder}/state`]);
+  assert.equal((await run(['whitelist', 'add', 'example.com', `--dbdir=${folder}/state`])).status, 0);
+  const server = await serve(['--inet=127.0.0.1:0', '--user=nobody', `--dbdir=${folder}/state`]);
+  t.after(() => server.stop());
+  const client = await connect(server.endpoint);
+  assert.equal(await client.ask(request()), 'DUNNO');
+  client.close();
+});
+
 test('systemd hands over its sockets, TCP and unix', needs('systemd-socket-activate'), async (t) => {
   const folder = await temporaryFolder(t);
   const port = await freePort();
@@ -400,6 +440,14 @@ test('a pid file is never written through a link, nor over that of a running pro
   const server = await testServer(t, [`--pidfile=${folder}/pid`], { folder });
   assert.equal(await readFile(`${folder}/target`, 'utf8'), 'precious\n');
   assert.equal(Number(await readFile(`${folder}/pid`, 'utf8')), server.process.pid);
+  const precious = await run([
+    'serve',
+    '--inet=127.0.0.1:0',
+    `--db=${folder}/other.db`,
+    `--pidfile=${folder}/target`,
+  ]);
+  assert.match(precious.stderr, /^greyctl: cannot write the pid file .*: there is a file that is none\n/);
+  assert.equal(await readFile(`${folder}/target`, 'utf8'), 'precious\n');
   const second = await run([
     'serve',
     '--inet=127.0.0.1:0',

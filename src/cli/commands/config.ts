@@ -4,6 +4,7 @@ import { endpointText, parseEndpoint } from '../../config/endpoint.js';
 import type { Option } from '../../config/option.js';
 import { optionNames, options, type OptionName, type Values } from '../../config/options.js';
 import { inetOf, originText, type Origin } from '../../config/resolve.js';
+import { printable } from '../../greylist/printable.js';
 import { Failure } from '../../greylist/failure.js';
 import { mainCf, optionsFile, type PolicyForm } from '../../postfix/snippets.js';
 import { declareSettings, givenSettings } from '../arguments.js';
@@ -67,7 +68,7 @@ function shown(name: OptionName, values: Values, outside: Process): readonly str
 async function show(argv: Arguments, outside: Process): Promise<undefined> {
   const resolved = resolveSettings(argv, outside);
   const { values, origins } = resolved;
-  for (const warning of resolved.warnings) outside.stderr.write(`greyctl: ${warning}\n`);
+  for (const warning of resolved.warnings) outside.stderr.write(`greyctl: ${printable(warning)}\n`);
   const terminal = terminalFor(values, outside);
   const names = optionNames.filter((name) => !(options[name] as Option<unknown>).commandLineOnly);
   const place = (name: OptionName, origin: Origin) =>

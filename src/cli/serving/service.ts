@@ -1,5 +1,6 @@
 /** From settings to a running server and, at a signal, to its end. */
 import { execFile } from 'node:child_process';
+import { setTimeout } from 'node:timers/promises';
 import type { Values } from '../../config/options.js';
 import { settingsOf } from '../../config/resolve.js';
 import { parseNetwork } from '../../greylist/address.js';
@@ -24,7 +25,9 @@ import { takeIdentity, wantedIdentity } from './identity.js';
 import { placesOf } from './places.js';
 
 /** How long clients may take to read their last answers after SIGTERM. */
-const stopGraceMs = 4000;
+const stopGraceMs = 3000;
+/** How long a database may take to close; a file system that hangs is not waited for. */
+const storeGraceMs = 1500;
 
 function sinkFor(values: Values, isBackground: boolean, environment: NodeJS.ProcessEnv): LogSink {
   if (isBackground) return syslogSink(values['syslog-facility'], process.pid);
@@ -53,6 +56,8 @@ interface Frame {
   readonly outside: Process;
   readonly log: Log;
   readonly warn: Warn;
+  /** What SIGHUP does. */
+  readonly hangup: { react: () => void };
 }
 
 /** Opens the sockets. Clients may connect from then on; they are answered once `answerer` is there. */
@@ -112,7 +117,8 @@ function announce(frame: Frame, notes: readonly string[], server: PolicyServer, 
     if (isBackground) outside.stderr.write(`${line}\n`);
   }
   tellSystemd(outside.environment);
-  process.send?.('ready');
+  // The parent may have gone; then nobody waits for this.
+  process.send?.('ready', () => undefined);
 }
 
 /** Opens the database and what follows it, serves until a signal, and closes all of it. */
@@ -122,25 +128,26 @@ async function work(
   begin: (answerer: Answerer) => void,
   isBackground: boolean,
 ): Promise<void> {
-  const { values, outside, log, warn } = frame;
+  const { values, outside, log, warn, hangup } = frame;
   const stopped = stopSignal();
   const store = await openStore(values, outside);
   const { files, notes } = chosenLists(values);
   const lists = await followLists(listFiles(files), store, log, warn);
   const stopPurger = startPurger(store, settingsOf(values), outside.now, log, warn);
   begin(answererFor(frame, store, lists));
-  process.on('SIGHUP', () => {
+  hangup.react = () => {
     log('notice', 'SIGHUP: reading the whitelist files');
     void lists.reload();
-  });
+  };
   announce(frame, notes, server, isBackground);
   log('notice', `${await stopped}: stopping`);
   await server.stop(stopGraceMs);
   lists.close();
   stopPurger();
-  await store.close().catch((error: unknown) => {
+  const closed = store.close().catch((error: unknown) => {
     log('warning', reasonOf(error));
   });
+  await Promise.race([closed, setTimeout(storeGraceMs, undefined, { ref: false })]);
 }
 
 /** Serves until a signal ends it. Rejects with a Failure when it cannot start, and then holds nothing. */
@@ -149,7 +156,14 @@ export async function serve(values: Values, outside: Process, isBackground: bool
   const log: Log = (severity, line) => {
     if (!(values.quiet && severity === 'info')) sink.log(severity, line);
   };
-  const frame: Frame = { values, outside, log, warn: createThrottle(log, outside.now) };
+  const frame: Frame = {
+    ...{ values, outside, log, warn: createThrottle(log, outside.now) },
+    // Before there are lists, they are about to be read anyway.
+    hangup: { react: () => undefined },
+  };
+  process.on('SIGHUP', () => {
+    frame.hangup.react();
+  });
   const identity = wantedIdentity(values, outside);
   let begin: (answerer: Answerer) => void = () => undefined;
   const answerer = new Promise<Answerer>((resolve) => (begin = resolve));
@@ -157,7 +171,7 @@ export async function serve(values: Values, outside: Process, isBackground: bool
   let removePidfile: () => void = () => undefined;
   try {
     if (values.pidfile !== undefined) removePidfile = writePidfile(values.pidfile, process.pid);
-    if (identity) takeIdentity(identity, values, server.names, outside);
+    if (identity) takeIdentity(identity, values, outside);
     await work(frame, server, begin, isBackground);
   } finally {
     await server.stop(0);

@@ -1,8 +1,6 @@
 import { once } from 'node:events';
-import { constants, open } from 'node:fs/promises';
-import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { codeOf, Failure, reasonOf } from '../../greylist/failure.js';
+import { Failure } from '../../greylist/failure.js';
 import type { Store } from '../../greylist/store.js';
 import type { SqliteDatabase } from './database.js';
 import type { Answer, Call, Method, WorkerError } from './worker.js';
@@ -39,25 +37,6 @@ function failure(location: string, error: WorkerError): Failure {
   });
 }
 
-/** Creates the file where there is none, with mode 0640; SQLite gives its companions (-wal, -shm) the same. */
-async function createFile(location: string): Promise<void> {
-  try {
-    const file = await open(location, constants.O_RDWR | constants.O_CREAT, 0o640);
-    await file.close();
-  } catch (error) {
-    const hints: Readonly<Record<string, string>> = {
-      ENOENT: `mkdir -p ${path.dirname(location)}`,
-      EISDIR: 'name a file with --db, or a folder with --dbdir',
-      EACCES: 'name another place with --db, or check who may write there',
-    };
-    const code = codeOf(error) ?? '';
-    throw new Failure(`cannot open the database ${location}: ${reasonOf(error)}`, {
-      cause: error,
-      ...(hints[code] && { hint: hints[code] }),
-    });
-  }
-}
-
 interface Waiting {
   readonly resolve: (value: unknown) => void;
   readonly reject: (reason: Failure) => void;
@@ -68,7 +47,6 @@ interface Waiting {
  * exist). Rejects with a Failure. A worker that dies is replaced at the next call; what it had been asked is rejected.
  */
 export async function openSqlite(location: string): Promise<Store> {
-  await createFile(location);
   const waiting = new Map<number, Waiting>();
   let lastId = 0;
   let worker: Worker | undefined;
@@ -95,7 +73,9 @@ export async function openSqlite(location: string): Promise<Store> {
     return started;
   }
 
+  let isClosed = false;
   function send(method: Call['method'], args: readonly unknown[]): Promise<unknown> {
+    if (isClosed) return Promise.reject(new Failure(`the database ${location} is closed`));
     worker ??= start();
     lastId += 1;
     const call: Call = { id: lastId, method, args };
@@ -130,7 +110,9 @@ export async function openSqlite(location: string): Promise<Store> {
     close: async () => {
       if (!worker) return;
       const ended = once(worker, 'exit');
-      await send('close', []);
+      const closed = send('close', []);
+      isClosed = true;
+      await closed;
       await ended;
     },
   };

@@ -95,13 +95,21 @@ function prepareStatements(db: Database.Database) {
   };
 }
 
+/** More changes than a whitelist will see. */
+const revisionsOfOneOpening = 1e9;
+
 export class SqliteDatabase {
   readonly #db: Database.Database;
   readonly #sql: ReturnType<typeof prepareStatements>;
+  readonly #opening: number;
   #purgedUpTo: Triplet | undefined;
 
-  /** Opens or creates the file at `location`; throws a Failure when it is not a database of this greyctl. */
-  constructor(location: string) {
+  /**
+   * Opens the file at `location`; throws a Failure when it is not a database of this greyctl. `opening` counts how often this
+   * process has opened it: another file in its place has other whitelist entries.
+   */
+  constructor(location: string, opening = 1) {
+    this.#opening = opening;
     this.#db = new Database(location, { timeout: lockTimeoutMs });
     try {
       // Before anything is written: a foreign file is left as it is.
@@ -272,7 +280,7 @@ export class SqliteDatabase {
   }
 
   listedRevision(): number {
-    return Number(this.#sql.revision.get());
+    return this.#opening * revisionsOfOneOpening + Number(this.#sql.revision.get());
   }
 
   addListed(entry: NewListedEntry): boolean {

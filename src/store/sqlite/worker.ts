@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { codeOf, Failure } from '../../greylist/failure.js';
 import { SqliteDatabase } from './database.js';
+import { createFile, currentFile, type FileIdentity } from './file.js';
 
 /** The methods that may be called from the other thread. */
 export type Method = Exclude<keyof SqliteDatabase, 'close'>;
@@ -21,8 +22,11 @@ export interface WorkerError {
 export type Answer =
   { readonly id: number; readonly result: unknown } | { readonly id: number; readonly error: WorkerError };
 
-/** Errors after which the connection is not worth keeping; the next call opens the file anew. */
-const lostConnection = /^SQLITE_(IOERR|CORRUPT|NOTADB|CANTOPEN|READONLY)/;
+/** Errors after which the connection is kept: they pass. After any other the next call opens the file anew. */
+const passing = /^SQLITE_(BUSY|LOCKED|FULL|CONSTRAINT)/;
+
+/** How often the file is looked at, whether it is still the one that is open. */
+const lookMs = 1000;
 
 function workerError(error: unknown): WorkerError {
   return {
@@ -32,15 +36,55 @@ function workerError(error: unknown): WorkerError {
   };
 }
 
-function serve(port: NonNullable<typeof parentPort>, location: string): void {
+function createConnection(location: string) {
   let database: SqliteDatabase | undefined;
+  let file: FileIdentity | undefined;
+  let openings = 0;
+  let lookedAt = 0;
+
+  function close(): void {
+    database?.close();
+    database = undefined;
+  }
+
+  /** SQLite would write on into a file that was deleted or replaced, where nobody finds it again. */
+  function look(): void {
+    const now = performance.now();
+    if (!database || now - lookedAt < lookMs) return;
+    lookedAt = now;
+    if (currentFile(location) === file) return;
+    close();
+    throw new Failure(
+      `the database ${location} was deleted or replaced; what is there now is used from here on`,
+    );
+  }
+
+  return {
+    close,
+    open: (): SqliteDatabase => {
+      look();
+      if (!database) {
+        file = createFile(location);
+        openings += 1;
+        database = new SqliteDatabase(location, openings);
+      }
+      return database;
+    },
+    failed: (error: unknown) => {
+      const code = codeOf(error);
+      if (code !== undefined && !passing.test(code)) close();
+    },
+  };
+}
+
+function serve(port: NonNullable<typeof parentPort>, location: string): void {
+  const connection = createConnection(location);
   const perform = (call: Call): unknown => {
     if (call.method === 'close') {
-      database?.close();
-      database = undefined;
+      connection.close();
       return undefined;
     }
-    database ??= new SqliteDatabase(location);
+    const database = connection.open();
     if (call.method === 'open') return undefined;
     // The client types each call by the method it names; across threads only the shape is left.
     return (database as unknown as Record<Method, (...args: readonly unknown[]) => unknown>)[call.method](
@@ -53,10 +97,7 @@ function serve(port: NonNullable<typeof parentPort>, location: string): void {
       answer = { id: call.id, result: perform(call) };
     } catch (error) {
       answer = { id: call.id, error: workerError(error) };
-      if (lostConnection.test(codeOf(error) ?? '')) {
-        database?.close();
-        database = undefined;
-      }
+      connection.failed(error);
     }
     port.postMessage(answer);
     if (call.method === 'close') port.close();

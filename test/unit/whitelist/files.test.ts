@@ -166,11 +166,11 @@ test('a named pipe is refused instead of waited for', async (context) => {
   assert.deepEqual(told(await clients('pipe').load()).warnings, ['DIR/pipe: is not a regular file']);
 });
 
-test('a file of more than 64 MiB is refused', async (context) => {
+test('a file of more than 16 MiB is refused', async (context) => {
   const { at, write, clients, told } = workplace(context);
   write('big', '');
-  truncateSync(at('big'), 64 * 1024 * 1024 + 1);
-  assert.deepEqual(told(await clients('big').load()).warnings, ['DIR/big: is larger than 64 MiB']);
+  truncateSync(at('big'), 16 * 1024 * 1024 + 1);
+  assert.deepEqual(told(await clients('big').load()).warnings, ['DIR/big: is larger than 16 MiB']);
 });
 
 test('lines of a long file keep their numbers, and of many bad ones only some are told', async (context) => {
