@@ -31,6 +31,19 @@ export function joinQuoted(args: readonly string[]): string[] {
   return joined;
 }
 
+/** What stands for `-` until yargs is done, which drops it from a list of names; no argument can hold it. */
+const dash = '\0';
+
+/** Arguments in which `-` gets through yargs as a name; `nameOf` makes it `-` again. */
+export function guardDashes(args: readonly string[]): string[] {
+  return args.map((arg) => (arg === '-' ? dash : arg));
+}
+
+/** A name as it was given, of arguments that went through `guardDashes`. */
+export function nameOf(argument: string): string {
+  return argument === dash ? '-' : argument;
+}
+
 /** The options of a command, by what they are for. */
 function optionsOf(groups: readonly OptionGroup[]): OptionName[] {
   return optionNames.filter((name) => groups.includes((options[name] as Option<unknown>).group));

@@ -6,7 +6,7 @@ import { homedir } from 'node:os';
 import createYargs, { type Argv } from 'yargs';
 import { Failure } from '../greylist/failure.js';
 import { printable } from '../greylist/printable.js';
-import { declareSettings, joinQuoted } from './arguments.js';
+import { declareSettings, guardDashes, joinQuoted } from './arguments.js';
 import type { CommandModule, Run } from './command.js';
 import type { Arguments, Process } from './context.js';
 import { version } from './version.js';
@@ -146,7 +146,7 @@ function report(error: unknown, command: string, stderr: NodeJS.WritableStream):
 /** Runs the command line `args` and resolves to the exit status. */
 export async function main(args: readonly string[], outside: Process): Promise<number> {
   // Only these take the texts of an options file, which a shell may have split.
-  const words = args[0] === 'serve' || args[0] === 'config' ? joinQuoted(args) : args;
+  const words = args[0] === 'serve' || args[0] === 'config' ? joinQuoted(args) : guardDashes(args);
   let status = 0;
   let command = 'greyctl';
   const course: Course = {

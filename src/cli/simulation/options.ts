@@ -4,7 +4,7 @@ import { contains, isLoopback, parseNetwork, type Address, type Network } from '
 import { Failure } from '../../greylist/failure.js';
 import { excerpt } from '../../greylist/printable.js';
 import { parseTime } from '../time.js';
-import { readOption } from '../arguments.js';
+import { nameOf, readOption } from '../arguments.js';
 import type { Arguments, Process } from '../context.js';
 import { parsePattern } from '../../whitelist/pattern.js';
 
@@ -74,7 +74,7 @@ function localTo(texts: readonly string[]): (address: Address) => boolean {
 export function logOptions(argv: Arguments, outside: Process): LogOptions {
   const time = (name: string) => readOption(argv, name, (text) => parseTime(text, outside.now(), 'h'));
   return {
-    names: listOf(argv, 'log'),
+    names: listOf(argv, 'log').map(nameOf),
     year: readOption(argv, 'year', (text) => readInteger(text, 1970, 9999)),
     since: time('since') ?? -Infinity,
     until: time('until') ?? Infinity,
