@@ -14,6 +14,8 @@ export type LocalTime = (year: number, month: number, day: number, hour: number)
 export interface StampOptions {
   /** Epoch seconds not long before which the last line was written: the file's date, or now. */
   readonly writtenAt: number;
+  /** Lines are still being written: only the first ones are older than `writtenAt`. */
+  readonly isGrowing?: boolean | undefined;
   /** The year of the first line, for stamps without one. */
   readonly year?: number | undefined;
   /** Default: the zone of this process. */
@@ -56,22 +58,23 @@ function createCalendar(options: StampOptions) {
   let yearless: { month: number; day: number; year: number } | undefined;
   let hour: Hour = { key: '', start: 0, isRepeated: false, isSecondPass: false };
 
-  const fits = (year: number, stamp: Stamp) =>
+  const fits = (year: number, stamp: Stamp, limit: number) =>
     (stamp.month !== 1 || stamp.day < 29 || isLeap(year)) &&
-    localTime(year, stamp.month, stamp.day, 0) <= latest;
+    localTime(year, stamp.month, stamp.day, 0) <= limit;
 
   const firstYear = (stamp: Stamp): number => {
     if (options.year !== undefined) return options.year;
     const last = new Date(latest * 1000).getUTCFullYear() + 1;
     // Leap years are at most eight years apart.
-    for (let year = last; year > last - 10; year -= 1) if (fits(year, stamp)) return year;
+    for (let year = last; year > last - 10; year -= 1) if (fits(year, stamp, latest)) return year;
     return last;
   };
 
   const nearestYear = (stamp: Stamp, previous: number): number => {
     const around = new Date(previous * 1000).getUTCFullYear();
     const distance = (year: number) => Math.abs(localTime(year, stamp.month, stamp.day, 0) - previous);
-    const years = [around, around - 1, around + 1].filter((year) => fits(year, stamp));
+    const limit = options.isGrowing ? Infinity : latest;
+    const years = [around, around - 1, around + 1].filter((year) => fits(year, stamp, limit));
     return years.sort((a, b) => distance(a) - distance(b))[0] ?? around;
   };
 

@@ -164,3 +164,14 @@ test('a stamp is found within a larger text, and does not reach into the next li
   assert.equal(stamps.read(text, 5), 21);
   assert.equal(stamps.read(text, 24), -1);
 });
+
+test('the lines of a growing file may be any time after the date it had when it was opened', () => {
+  const writtenAt = Date.UTC(2026, 11, 29) / 1000;
+  const lines = ['Dec 29 00:00:00', 'Dec 31 23:59:59', 'Jan  1 00:00:00', 'Jan  3 00:00:00'];
+  assert.deepEqual(times(lines, { writtenAt, isGrowing: true }), [
+    '2026-12-29T00:00:00',
+    '2026-12-31T23:59:59',
+    '2027-01-01T00:00:00',
+    '2027-01-03T00:00:00',
+  ]);
+});
