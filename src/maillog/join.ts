@@ -38,10 +38,12 @@ export interface Joiner {
   push: (line: string, at: number, time: number) => void;
   /** A line without a time stamp: a policy server's has the time of the line before, others are skipped. */
   pushUnstamped: (line: string, time: number | undefined) => void;
-  /** So many lines without meaning, the last of them at `time`. */
+  /** So many lines without meaning, the last of them at `time`; none: the time has come without a line. */
   pass: (lines: number, time: number) => void;
   /** The attempts that are ready, in time order; each is given once. */
   take: () => LoggedAttempt[];
+  /** Gives out what is held; from now on attempts are held back at most so long. */
+  hold: (windowSeconds: number) => void;
   /** Ends the log: `take` then gives the rest. */
   finish: () => void;
   readonly counts: ReadingCounts;
@@ -143,6 +145,7 @@ export function createJoiner(options: JoinOptions = {}): Joiner {
   const joining = createJoining(options);
   const { counts } = joining;
   const windowSeconds = options.windowSeconds ?? 900;
+  let heldSeconds = windowSeconds;
   let ready: LoggedAttempt[] = [];
   let now = -Infinity;
   let lastLine = '';
@@ -154,8 +157,8 @@ export function createJoiner(options: JoinOptions = {}): Joiner {
     ready.push(value);
   };
   const release = () => {
-    const oldest = trimPending(joining, now - windowSeconds);
-    joining.order.release(Math.max(now - windowSeconds, Math.min(oldest, now - settleSeconds)), out);
+    const oldest = trimPending(joining, now - heldSeconds);
+    joining.order.release(Math.max(now - heldSeconds, Math.min(oldest, now - settleSeconds)), out);
   };
   const advance = (time: number) => {
     // Files in the wrong order: what is held belongs to a later time.
@@ -223,8 +226,14 @@ export function createJoiner(options: JoinOptions = {}): Joiner {
     pass: (lines, time) => {
       counts.lines += lines;
       joining.line += lines;
-      lastHeader = undefined;
+      const { lastTime } = counts;
       if (time !== now) advance(time);
+      if (lines > 0) lastHeader = undefined;
+      else counts.lastTime = lastTime;
+    },
+    hold: (seconds) => {
+      heldSeconds = seconds;
+      joining.order.release(Infinity, out);
     },
     take: () => {
       const taken = ready;

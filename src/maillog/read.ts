@@ -1,12 +1,21 @@
-/** Log files to attempts in time order. */
+/** Log files to attempts in time order, to their ends or as they grow. */
 import { reasonOf } from '../greylist/failure.js';
 import type { LoggedAttempt } from './attempts.js';
 import type { ReadingCounts } from './counts.js';
 import { createCursor, type Cursor } from './cursor.js';
-import { createJoiner, type JoinOptions } from './join.js';
+import { createJoiner, type Joiner, type JoinOptions } from './join.js';
+import { createLiveClock, paced, type LiveClock } from './live.js';
 import { findStart, mergeLines, type LineSink } from './merge.js';
-import { openSource, type SourceProblem } from './sources.js';
+import { newestOf, openFollowed, openSource, type SourceProblem } from './sources.js';
 import type { LocalTime } from './timestamps.js';
+
+/** How a log is followed. */
+export interface FollowOptions {
+  /** Ends the following: what has been written until then is still read. `stdin` must fail then. */
+  readonly stop: AbortSignal;
+  /** Epoch seconds. */
+  readonly clock: () => number;
+}
 
 export interface ReadOptions extends JoinOptions {
   /** Epoch seconds: what standard input without years is dated by. */
@@ -17,6 +26,8 @@ export interface ReadOptions extends JoinOptions {
   readonly year?: number | undefined;
   /** Default: the zone of this process. */
   readonly localTime?: LocalTime | undefined;
+  /** Goes on with the newest source when all has been read. */
+  readonly follow?: FollowOptions | undefined;
 }
 
 export interface Reading {
@@ -26,10 +37,47 @@ export interface Reading {
   readonly counts: ReadingCounts;
   /** Sources that could not be read, or not to their end. Grows while reading. */
   readonly problems: SourceProblem[];
+  /** True from the first batch on that was told by lines that were not there when reading began. */
+  readonly isLive: () => boolean;
 }
+
+/**
+ * Attempts of a log that is being followed are held back at most so long for an older one: longer than lines of one moment get
+ * swapped, and no longer than people care to wait.
+ */
+const liveWindowSeconds = 5;
 
 function notALog(cursor: Cursor): string {
   return cursor.hasNuls ? 'is a binary file, not a mail log' : 'holds no line with a time stamp';
+}
+
+function sinkInto(joiner: Joiner, failed: (cursor: Cursor, error: unknown) => void): LineSink {
+  const { counts } = joiner;
+  return {
+    push: joiner.push,
+    pushUnstamped: joiner.pushUnstamped,
+    passed: joiner.pass,
+    duplicate: () => {
+      counts.lines += 1;
+      counts.duplicateLines += 1;
+    },
+    failed,
+  };
+}
+
+/** Tells the counts of bytes so far. */
+function sum(cursors: readonly Cursor[], counts: ReadingCounts): void {
+  counts.bytes = cursors.reduce((bytes, cursor) => bytes + cursor.bytes, 0);
+  counts.cutBytes = cursors.reduce((bytes, cursor) => bytes + cursor.cutBytes(), 0);
+}
+
+/** What is being read. */
+interface Course {
+  readonly cursors: Cursor[];
+  /** The source that is followed, once it is open. */
+  followed: Cursor | undefined;
+  /** It is read when all others have been: there is no telling yet what its lines begin with. */
+  isFollowedLater: boolean;
 }
 
 /** Reads files, gzip or not, and `-`, in any order. Nothing is opened before the first batch is asked for. */
@@ -38,41 +86,61 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
   const { counts } = joiner;
   const problems: SourceProblem[] = [];
   const failed = new Set<Cursor>();
-  const sink: LineSink = {
-    push: joiner.push,
-    pushUnstamped: joiner.pushUnstamped,
-    passed: joiner.pass,
-    duplicate: () => {
-      counts.lines += 1;
-      counts.duplicateLines += 1;
-    },
-    failed: (cursor, error) => {
-      failed.add(cursor);
-      problems.push({ source: cursor.source.name, message: reasonOf(error) });
-    },
+  const sink = sinkInto(joiner, (cursor, error) => {
+    failed.add(cursor);
+    problems.push({ source: cursor.source.name, message: reasonOf(error) });
+  });
+  // Ends the following too when nobody asks for more batches.
+  const abandoned = new AbortController();
+  let beforeLive: LoggedAttempt[] | undefined;
+  let isLive = false;
+
+  const goLive = () => {
+    if (isLive || beforeLive) return;
+    joiner.hold(liveWindowSeconds);
+    beforeLive = joiner.take();
   };
 
-  const openAll = async (): Promise<Cursor[]> => {
-    const cursors: Cursor[] = [];
-    for (const name of names) {
+  const openOne = async (name: string, course: Course, follow: FollowOptions | undefined) => {
+    const stop = follow && AbortSignal.any([follow.stop, abandoned.signal]);
+    const source = stop
+      ? await openFollowed(name, options.stdin, stop, goLive)
+      : await openSource(name, options.stdin);
+    const cursor = createCursor(source, { ...options, isGrowing: follow !== undefined }, options.now);
+    course.cursors.push(cursor);
+    if (follow) course.followed = cursor;
+    if ('isEmpty' in source && source.isEmpty) course.isFollowedLater = true;
+    else await findStart(cursor, sink);
+  };
+
+  const openAll = async (course: Course) => {
+    const { follow } = options;
+    const last = follow && (await newestOf(names));
+    const others = names.filter((name) => name !== last);
+    for (const name of last === undefined ? others : [...others, last]) {
       try {
-        const source = await openSource(name, options.stdin);
-        const cursor = createCursor(source, options, options.now);
-        cursors.push(cursor);
-        await findStart(cursor, sink);
+        await openOne(name, course, name === last ? follow : undefined);
       } catch (error) {
         problems.push({ source: name, message: reasonOf(error) });
       }
     }
-    return cursors;
   };
 
-  const sum = (cursors: Cursor[]) => {
-    counts.bytes = cursors.reduce((bytes, cursor) => bytes + cursor.bytes, 0);
-    counts.cutBytes = cursors.reduce((bytes, cursor) => bytes + cursor.cutBytes(), 0);
-  };
+  async function* readLines(course: Course): AsyncGenerator<void, void, undefined> {
+    await openAll(course);
+    const { followed } = course;
+    const later = course.isFollowedLater ? followed : undefined;
+    yield* mergeLines(
+      course.cursors.filter((cursor) => cursor !== later),
+      sink,
+    );
+    if (!later) return;
+    if (later.source.name === '-') goLive();
+    await findStart(later, sink);
+    yield* mergeLines([later], sink);
+  }
 
-  const finish = (cursors: Cursor[]) => {
+  const finish = (cursors: readonly Cursor[]) => {
     for (const cursor of cursors) {
       if (cursor.fragment !== undefined) joiner.pushUnstamped(cursor.fragment, undefined);
       const isUnused = cursor.stamped === 0 && cursor.bytes > 0 && !failed.has(cursor);
@@ -83,20 +151,32 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
     joiner.finish();
   };
 
+  function* takeBatches(course: Course, clock: LiveClock | undefined) {
+    sum(course.cursors, counts);
+    if (beforeLive) {
+      yield beforeLive;
+      beforeLive = undefined;
+      isLive = true;
+    }
+    const time = isLive && course.followed && clock?.timeAfter(course.followed);
+    if (typeof time === 'number') joiner.pass(0, time);
+    yield joiner.take();
+  }
+
   async function* read(): AsyncGenerator<LoggedAttempt[], void, undefined> {
-    const cursors = await openAll();
+    const course: Course = { cursors: [], followed: undefined, isFollowedLater: false };
+    const clock = options.follow && createLiveClock(options.follow.clock);
+    const steps = readLines(course);
     try {
-      const lines = mergeLines(cursors, sink);
-      while (!(await lines.next()).done) {
-        sum(cursors);
-        yield joiner.take();
-      }
-      finish(cursors);
-      yield joiner.take();
+      const turns = clock ? paced(steps) : steps;
+      while (!(await turns.next()).done) yield* takeBatches(course, clock);
+      finish(course.cursors);
+      yield* takeBatches(course, undefined);
     } finally {
-      for (const cursor of cursors) await cursor.source.blocks.return(undefined);
+      abandoned.abort();
+      for (const cursor of course.cursors) await cursor.source.blocks.return(undefined);
     }
   }
 
-  return { batches: read(), counts, problems };
+  return { batches: read(), counts, problems, isLive: () => isLive };
 }

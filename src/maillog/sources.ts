@@ -1,13 +1,14 @@
 /**
- * Log files, standard input and gzip to blocks of bytes: the only I/O of this room.
+ * Log files, standard input and gzip to blocks of bytes: with follow.ts, the only I/O of this room.
  *
  * What a file is, its content says: gzip (RFC 1952; several members in a row are one file) is unpacked, other
  * compressions are named and refused. Blocks come as fast as they are asked for. What can be read before an error
  * is given out before the error.
  */
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
 import { codeOf, Failure, reasonOf } from '../greylist/failure.js';
+import { followFile, untilStopped } from './follow.js';
 
 /** Why a source, or the rest of it, could not be read. */
 export interface SourceProblem {
@@ -169,4 +170,41 @@ export async function openSource(name: string, stdin: AsyncIterable<Buffer> | un
   } catch (error) {
     throw error instanceof Failure ? error : new Failure(reasonOf(error), { cause: error });
   }
+}
+
+/** What is to be read on when the end is reached. */
+export interface FollowedSource extends Source {
+  /** Nothing was in it when it was opened; of standard input nothing is known. */
+  readonly isEmpty: boolean;
+}
+
+/**
+ * Opens a file, or `-` for `stdin`, whose blocks do not end before `stop`; `stdin` must fail by then. `caughtUp` is called when all
+ * that was in the file has been taken. Throws like `openSource`.
+ */
+export async function openFollowed(
+  name: string,
+  stdin: AsyncIterable<Buffer> | undefined,
+  stop: AbortSignal,
+  caughtUp: () => void,
+): Promise<FollowedSource> {
+  const source = await openSource(name, stdin && untilStopped(stdin, stop));
+  if (name === '-') return { ...source, isEmpty: true };
+  const { size } = await stat(name);
+  const blocks = explained(plainOrUnpacked(followFile(name, stop, caughtUp)));
+  return { ...source, blocks, isEmpty: size === 0 };
+}
+
+/** The name of the source that is written to: `-`, or the file that was written to last. Files that cannot be read do not count. */
+export async function newestOf(names: readonly string[]): Promise<string | undefined> {
+  if (names.includes('-')) return '-';
+  let newest: string | undefined;
+  let newestAt = -Infinity;
+  for (const name of names) {
+    const status = await stat(name).catch(() => undefined);
+    if (!status || status.mtimeMs < newestAt) continue;
+    newest = name;
+    newestAt = status.mtimeMs;
+  }
+  return newest;
 }

@@ -13,7 +13,7 @@ const house: Readonly<
   whitelist: { rooms: ['greylist'], packages: ['re2js'], node: true },
   policy: { rooms: ['greylist'] },
   server: { rooms: ['greylist', 'whitelist', 'policy'], node: true },
-  maillog: { rooms: ['greylist'], node: true },
+  maillog: { rooms: ['greylist'], packages: ['tail'], node: true },
   simulate: { rooms: ['greylist', 'whitelist', 'maillog'] },
   store: { rooms: ['greylist'], packages: ['better-sqlite3'], node: true },
   postfix: { rooms: [] },
