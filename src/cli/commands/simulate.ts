@@ -4,12 +4,15 @@ import type { Values } from '../../config/options.js';
 import { settingsOf } from '../../config/resolve.js';
 import { readInteger } from '../../config/value.js';
 import type { Attempt } from '../../greylist/attempt.js';
+import type { Decision } from '../../greylist/decide.js';
 import { reasonOf } from '../../greylist/failure.js';
 import { printable } from '../../greylist/printable.js';
 import { allClients, allEntries, type Store } from '../../greylist/store.js';
+import type { LoggedAttempt } from '../../maillog/attempts.js';
 import { readAttempts, type Reading } from '../../maillog/read.js';
 import { registrableDomain } from '../../names/domain.js';
 import { createProgress } from '../../output/progress.js';
+import type { Terminal } from '../../output/terminal.js';
 import { createReplay, type Replay } from '../../simulate/replay.js';
 import { createSuggester, type Suggester } from '../../simulate/suggest.js';
 import { MemoryStore } from '../../store/memory.js';
@@ -32,6 +35,7 @@ import {
   readingDocument,
   suggestionDocument,
 } from '../simulation/document.js';
+import { followUntilSignal, liveLine, standardInput } from '../simulation/live.js';
 import { assumedRetry, declareLog, logOptions, type LogOptions } from '../simulation/options.js';
 import { printComparison, printOutcome, printReading, printSuggestions } from '../simulation/report.js';
 import { combinations, type Combination } from '../simulation/sweep.js';
@@ -86,27 +90,35 @@ function totalBytes(names: readonly string[]): number {
   );
 }
 
+/** What is done with each decision; `isLive`: its attempt was logged after reading began. */
+type ShowDecision = (logged: LoggedAttempt, decision: Decision, isLive: boolean) => Promise<void>;
+
 /** Runs all attempts that were read through all rehearsals. */
 async function replayAll(
   reading: Reading,
   runs: readonly Run[],
   log: LogOptions,
   outside: Process,
-  each: (line: object) => Promise<void>,
-  wantsEach: boolean,
+  show: ShowDecision | undefined,
 ): Promise<void> {
   const progress = createProgress(outside.stderr, totalBytes(log.names), () => performance.now());
+  let isAnnounced = false;
   for await (const batch of reading.batches) {
     for (const logged of batch) {
       if (logged.attempt.time < log.since || logged.attempt.time >= log.until) continue;
       for (const { replay } of runs) {
         const decision = replay.take(logged);
-        if (wantsEach) await each(decisionDocument(logged, decision));
+        await show?.(logged, decision, reading.isLive());
       }
     }
-    progress.show(reading.counts.bytes);
+    if (!reading.isLive()) progress.show(reading.counts.bytes);
+    else if (!isAnnounced) {
+      progress.clear();
+      outside.stderr.write('greyctl: all that was there has been read; following the log\n');
+      isAnnounced = true;
+    }
   }
-  progress.clear();
+  if (!isAnnounced) progress.clear();
   for (const { replay } of runs) replay.finish();
 }
 
@@ -128,6 +140,10 @@ export function declare(yargs: Argv): Argv {
       type: 'boolean',
       describe: 'print a JSON object for each attempt instead of the report',
     })
+    .option('follow', {
+      type: 'boolean',
+      describe: 'go on with the newest log as it grows and print decisions as they come',
+    })
     .option('with-db', {
       type: 'boolean',
       describe: 'begin with what the database remembers; it is not changed',
@@ -142,6 +158,7 @@ export function declare(yargs: Argv): Argv {
       '$0 simulate --sweep delay=60,300,900 --sweep client-key=subnet,domain mail.log',
       'which settings?',
     )
+    .example('$0 simulate --follow /var/log/mail.log', 'greylisting in shadow')
     .example('$0 simulate --suggest --delay=5m mail.log', 'whom to whitelist?');
 }
 
@@ -152,6 +169,7 @@ export async function run(argv: Arguments, outside: Process): Promise<number> {
   const assumedSeconds = assumedRetry(argv);
   const top = readOption(argv, 'top', (text) => readInteger(text, 1, 10_000)) ?? 10;
   const sweeps = sweepsOf(argv);
+  const follow = followUntilSignal(argv, outside);
   const suggester: Suggester | undefined =
     argv['suggest'] === true
       ? createSuggester(registrableDomain, Math.max(3600, 4 * values.delay))
@@ -176,18 +194,28 @@ export async function run(argv: Arguments, outside: Process): Promise<number> {
   const { names, year, isLocal, greylistPattern } = log;
   const reading = readAttempts(names, {
     now: outside.now(),
-    stdin: process.stdin,
+    stdin: standardInput(follow),
     year,
     isLocal,
+    follow,
     ...(greylistPattern && { greylistPattern }),
   });
   const terminal = terminalFor(values, outside);
   const wantsEach = argv['decisions'] === true;
-  await replayAll(reading, runs, log, outside, (line) => terminal.json(line), wantsEach);
+  const show = showDecisions(terminal, wantsEach, values.json);
+  await replayAll(reading, runs, log, outside, wantsEach || follow ? show : undefined);
   for (const { source, message } of reading.problems)
     outside.stderr.write(`greyctl: ${printable(source)}: ${printable(message)}\n`);
   if (!wantsEach) await report(reading, runs, values, { assumedSeconds, top, suggester }, outside);
   return reading.problems.length > 0 ? 1 : 0;
+}
+
+/** All decisions as JSON where they are wanted; of a log that is followed else those that come live. */
+function showDecisions(terminal: Terminal, wantsEach: boolean, isJson: boolean): ShowDecision {
+  return async (logged, decision, isLive) => {
+    if (wantsEach || (isLive && isJson)) await terminal.json(decisionDocument(logged, decision));
+    else if (isLive) await terminal.line(liveLine(logged, decision));
+  };
 }
 
 function sweepsOf(argv: Arguments): string[] {

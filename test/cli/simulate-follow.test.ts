@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { appendFile, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { environment, start } from '../support/background.js';
+import { repositoryRoot, run } from '../support/greyctl.js';
+import { temporaryFolder } from '../support/temporary.js';
+
+const refusal = (minute: number, client = 1) =>
+  `2026-11-21T10:${String(minute).padStart(2, '0')}:00Z mx postfix/smtpd[1]: NOQUEUE: reject: RCPT from c${client}[192.0.2.${client}]: 450 4.2.0 <b@r.example>: Recipient address rejected: Greylisted; from=<a@s.example> to=<b@r.example> proto=ESMTP helo=<h>\n`;
+
+/** Starts `greyctl simulate --follow` and waits until it follows; the test ends it. */
+async function follow(t: TestContext, args: readonly string[]) {
+  const child = start(
+    process.execPath,
+    [path.join(repositoryRoot, 'bin/greyctl.js'), 'simulate', '--follow', ...args],
+    { env: environment({ TZ: 'UTC' }), cwd: repositoryRoot },
+  );
+  t.after(() => child.kill());
+  await child.until(() => (child.stderr().includes('following') ? true : undefined), 'following');
+  return {
+    ...child,
+    prints: (text: string) => child.until(() => (child.stdout().includes(text) ? true : undefined), text),
+  };
+}
+
+async function logFile(t: TestContext): Promise<{ name: string; settings: string[] }> {
+  const folder = await temporaryFolder(t);
+  const name = path.join(folder, 'mail.log');
+  await writeFile(name, refusal(0));
+  return { name, settings: [`--db=${path.join(folder, 'greyctl.db')}`, '--delay=5m'] };
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`decisions come live, also after a rotation, and ${signal} brings the report`, async (t) => {
+    const { name, settings } = await logFile(t);
+    const shadow = await follow(t, [...settings, name]);
+    assert.equal(shadow.stdout(), '');
+    await appendFile(name, refusal(2));
+    const early =
+      '2026-11-21 10:02:00 c1[192.0.2.1] <a@s.example> <b@r.example> greylisted, would be: greylist (early-retry), wait 3m\n';
+    await shadow.prints(early);
+    await rename(name, `${name}.1`);
+    await writeFile(name, refusal(6));
+    const passed =
+      '2026-11-21 10:06:00 c1[192.0.2.1] <a@s.example> <b@r.example> greylisted, would be: pass (triplet found)\n';
+    await shadow.prints(passed);
+    assert.equal(shadow.stdout(), early + passed);
+    assert.deepEqual(await shadow.stop(signal), { status: 0, signal: null });
+    assert.match(shadow.stdout(), /\nRead 3 lines .*\n/);
+    assert.match(shadow.stdout(), / of 3 attempts /);
+    assert.equal(shadow.stderr(), 'greyctl: all that was there has been read; following the log\n');
+  });
+}
+
+test('with --decisions the decisions on what was there are printed too, and no report', async (t) => {
+  const { name, settings } = await logFile(t);
+  const shadow = await follow(t, ['--decisions', ...settings, name]);
+  await shadow.prints('"reason":"new"');
+  await appendFile(name, refusal(2, 2));
+  await shadow.prints('192.0.2.2');
+  assert.deepEqual(await shadow.stop(), { status: 0, signal: null });
+  const times = shadow
+    .stdout()
+    .trimEnd()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { time: string }).time);
+  assert.deepEqual(times, ['2026-11-21T10:00:00Z', '2026-11-21T10:02:00Z']);
+});
+
+test('standard input is followed to its end', async (t) => {
+  const { settings } = await logFile(t);
+  const { status, stdout } = await run(['simulate', '--follow', ...settings, '-'], { input: refusal(0) });
+  assert.equal(status, 0);
+  assert.match(stdout, /would be: greylist \(new\), wait 5m\nRead 1 lines/);
+});
+
+test('--follow with --sweep is refused', async () => {
+  const { status, stderr } = await run(['simulate', '--follow', '--sweep', 'delay=60,300', 'mail.log']);
+  assert.equal(status, 2);
+  assert.equal(
+    stderr,
+    'greyctl: --follow and --sweep do not go together: decisions are shown for one setting\nTry: greyctl simulate --help\n',
+  );
+});
