@@ -18,7 +18,7 @@ export interface AssumedRetry {
 
 /** A sender gives up after this time (RFC 5321, section 4.5.4.1: at least 4–5 days). */
 const giveUpSeconds = 5 * 86_400;
-/** Nobody tries more often than this. */
+/** Nobody tries more often than this: what comes sooner is another mail. */
 const shortestSeconds = 30;
 const mostLearned = 50_000;
 
@@ -101,7 +101,8 @@ export function createRetries(assumedSeconds: number): Retries {
       const last = deferredAt.get(key);
       if (last !== undefined) {
         deferredAt.delete(key);
-        learn(senderDomain, time - last);
+        const seconds = time - last;
+        if (seconds >= shortestSeconds && seconds <= giveUpSeconds) learn(senderDomain, seconds);
       }
       if (logged === 'accepted') return;
       deferredAt.set(key, time);
