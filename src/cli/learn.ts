@@ -28,8 +28,9 @@ export async function learn(argv: Arguments, outside: Process): Promise<number> 
       if (logged.attempt.time >= since && logged.attempt.time < until) learner.take(logged);
     }
   }
-  const entries = [...learner.entries(outside.now())];
-  const clients = [...learner.clients()];
+  const now = outside.now();
+  const entries = [...learner.entries(now)];
+  const clients = [...learner.clients(now)];
   const proven = { triplets: entries.length, awl_clients: clients.length };
   const isDryRun = argv['dry-run'] === true;
   const merged = isDryRun

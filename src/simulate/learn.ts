@@ -1,6 +1,6 @@
 /** What a log proves: triplets that passed, and clients whose triplets came back so often that they earned the auto-whitelist. */
 import { awlCountIntervalSeconds, type Settings } from '../greylist/settings.js';
-import { isAlive, keyed, type AwlRecord, type Entry } from '../greylist/decide.js';
+import { isAlive, isClientAlive, keyed, type AwlRecord, type Entry } from '../greylist/decide.js';
 import type { StoredClient, StoredEntry } from '../greylist/store.js';
 import type { Triplet } from '../greylist/triplet.js';
 import type { LoggedAttempt } from '../maillog/attempts.js';
@@ -9,8 +9,8 @@ export interface Learner {
   take(logged: LoggedAttempt): void;
   /** The passed triplets that are still worth remembering at `now`, epoch seconds. */
   entries(now: number): IterableIterator<StoredEntry>;
-  /** The clients that earned the auto-whitelist. */
-  clients(): IterableIterator<StoredClient>;
+  /** The clients that earned the auto-whitelist and are still on it at `now`. */
+  clients(now: number): IterableIterator<StoredClient>;
 }
 
 interface Proof {
@@ -44,7 +44,8 @@ export function createLearner(settings: Settings, domainOf: (name: string) => st
   const awl = new Map<string, AwlRecord>();
 
   function countReturn(address: string, time: number): void {
-    const before = awl.get(address);
+    const known = awl.get(address);
+    const before = known && isClientAlive(known, time, settings) ? known : undefined;
     if (before && time < before.lastCounted + awlCountIntervalSeconds) return;
     awl.set(address, { count: (before?.count ?? 0) + 1, lastCounted: time });
   }
@@ -68,10 +69,11 @@ export function createLearner(settings: Settings, domainOf: (name: string) => st
         if (entry.passedAt !== undefined && isAlive(entry, now, settings)) yield { triplet, ...entry };
       }
     },
-    *clients() {
+    *clients(now) {
       if (settings.awlClients === 0) return;
       for (const [address, record] of awl)
-        if (record.count >= settings.awlClients) yield { address, ...record };
+        if (record.count >= settings.awlClients && isClientAlive(record, now, settings))
+          yield { address, ...record };
     },
   };
 }
