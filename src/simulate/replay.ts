@@ -97,7 +97,7 @@ export function createReplay(options: ReplayOptions): Replay {
       retries.observe(prepared, logged.logged, senderDomain);
       if (decision.verdict === 'greylist' && logged.logged === 'accepted')
         retries.schedule(prepared, senderDomain);
-      suggester?.decided(logged, decision);
+      suggester?.decided(logged, prepared, decision);
       return decision;
     },
     finish: () => {

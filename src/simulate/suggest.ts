@@ -3,7 +3,7 @@
  * come back; each with what it would have saved, and what else an entry would let in.
  */
 import { networkAddress, addressText } from '../greylist/address.js';
-import type { Decision } from '../greylist/decide.js';
+import type { Decision, KeyedAttempt } from '../greylist/decide.js';
 import { foldSender, type Triplet } from '../greylist/triplet.js';
 import type { LoggedAttempt } from '../maillog/attempts.js';
 import { createTop } from './top.js';
@@ -23,7 +23,7 @@ export interface Suggestion {
 }
 
 export interface Suggester {
-  decided(logged: LoggedAttempt, decision: Decision): void;
+  decided(logged: LoggedAttempt, attempt: KeyedAttempt, decision: Decision): void;
   neverReturned(triplet: Triplet): void;
   /** The most useful first. */
   suggestions(limit: number): Suggestion[];
@@ -39,12 +39,25 @@ type Waits = Record<'messages' | 'seconds', number>;
 
 const mostPursuits = 200_000;
 const mostNetworks = 64;
+const mostClients = 200_000;
+/** A sender gives up after this time (RFC 5321, section 4.5.4.1); what comes later is another mail. */
+const longestPursuitSeconds = 5 * 86_400;
 
 /** A client's network in the width that greylisting takes for one site (/24, /64). */
 function networkOf({ attempt }: LoggedAttempt): string {
   const { client } = attempt;
   const width = client.family === 4 ? 24 : 64;
   return `${addressText(networkAddress(client, width))}/${width}`;
+}
+
+/** Drops the oldest. */
+function makeRoom(map: Map<string, unknown>, most: number): void {
+  let excess = map.size - most;
+  for (const key of map.keys()) {
+    if (excess <= 0) return;
+    map.delete(key);
+    excess -= 1;
+  }
 }
 
 /** Watches a rehearsal. Whoever took longer than `slowSeconds` is slow. */
@@ -56,22 +69,17 @@ export function createSuggester(
   const pools = createTop<Waits>('seconds');
   const slow = createTop<Waits>('seconds');
   const widest = new Map<string, number>();
-  /** Which entry would stand for the clients of a network, and what of them never came back. */
+  /** By client key: which entry would stand for such clients. */
   const patternOf = new Map<string, string>();
+  /** By entry: what never came back of its clients. */
   const lost = createTop<{ triplets: number }>('triplets');
 
-  function makeRoom(): void {
-    let excess = pursuits.size - mostPursuits;
-    for (const key of pursuits.keys()) {
-      if (excess <= 0) return;
-      pursuits.delete(key);
-      excess -= 1;
-    }
+  function underWay(key: string, now: number): Pursuit | undefined {
+    const pursuit = pursuits.get(key);
+    return pursuit && now - pursuit.since <= longestPursuitSeconds ? pursuit : undefined;
   }
 
-  function passed(logged: LoggedAttempt, pattern: string, pursuit: Pursuit): void {
-    const seconds = logged.attempt.time - pursuit.since;
-    const { size } = pursuit.networks;
+  function passed(seconds: number, pattern: string, { networks: { size } }: Pursuit): void {
     if (size > 1) {
       pools.add(pattern, { messages: 1, seconds });
       widest.set(pattern, Math.max(widest.get(pattern) ?? 0, size));
@@ -81,27 +89,29 @@ export function createSuggester(
   }
 
   return {
-    decided: (logged, decision) => {
+    decided: (logged, { triplet, time }, decision) => {
       const { attempt } = logged;
       const network = networkOf(logged);
       const pattern = domainOf(attempt.clientName) ?? network;
-      patternOf.set(network, pattern);
+      patternOf.set(triplet.client, pattern);
+      makeRoom(patternOf, mostClients);
+      // Bounces of many hosts have the same, empty sender.
+      if (attempt.sender === '') return;
       const key = `${foldSender(attempt.sender)}\0${attempt.recipient.toLowerCase()}`;
-      const pursuit = pursuits.get(key);
+      const pursuit = underWay(key, time);
       if (decision.verdict === 'greylist' && logged.logged === 'greylisted') {
-        const known = pursuit ?? { since: attempt.time, networks: new Set<string>() };
+        const known = pursuit ?? { since: time, networks: new Set<string>() };
         if (known.networks.size < mostNetworks) known.networks.add(network);
         pursuits.set(key, known);
-        makeRoom();
+        makeRoom(pursuits, mostPursuits);
       } else if (pursuit && logged.logged === 'accepted') {
         pursuit.networks.add(network);
         pursuits.delete(key);
-        passed(logged, pattern, pursuit);
+        passed(time - pursuit.since, pattern, pursuit);
       }
     },
     neverReturned: ({ client }) => {
-      const network = patternOf.get(`${client}/24`) ?? patternOf.get(`${client}/64`) ?? client;
-      lost.add(network, { triplets: 1 });
+      lost.add(patternOf.get(client) ?? client, { triplets: 1 });
     },
     suggestions: (limit) => {
       const lostBy = new Map(
