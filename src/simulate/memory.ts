@@ -15,8 +15,10 @@ export interface ReplayMemory {
   recall(triplet: Triplet, address: string): Memory;
   /** Keeps what a decision made of what `recall` gave. */
   keep(triplet: Triplet, address: string, before: Memory, after: Memory): void;
-  /** An entry that waits needs not be reported any more: its sender got through otherwise. */
-  excuse(triplet: Triplet): void;
+  /** True when the entry began within the rehearsal and its return has not been reported otherwise. */
+  isOwn(triplet: Triplet): boolean;
+  /** An entry that waits needs not be reported any more: its sender got through otherwise. False when it need not have been anyway. */
+  excuse(triplet: Triplet): boolean;
   /** Puts in what was known before the rehearsal. */
   preload(triplet: Triplet, entry: Entry): void;
   preloadClient(address: string, client: AwlRecord): void;
@@ -68,9 +70,12 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
       }
       if (after.client && after.client !== before.client) clients.set(address, after.client);
     },
+    isOwn: (triplet) => entries.get(keyOf(triplet))?.isOwn === true,
     excuse: (triplet) => {
       const kept = entries.get(keyOf(triplet));
-      if (kept) entries.set(keyOf(triplet), { ...kept, isOwn: false });
+      if (!kept?.isOwn) return false;
+      entries.set(keyOf(triplet), { ...kept, isOwn: false });
+      return true;
     },
     preload: (triplet, entry) => entries.set(keyOf(triplet), { entry, isOwn: false }),
     preloadClient: (address, client) => clients.set(address, client),

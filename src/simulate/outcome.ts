@@ -44,7 +44,10 @@ export interface Outcome {
   /** Triplets that never came back, by client network. */
   readonly networks: Top<{ triplets: number; attempts: number }>;
 
-  decided(logged: LoggedAttempt, decision: Decision, senderDomain: string): void;
+  /** `isReturn`: a triplet that was met as new has come back. */
+  decided(logged: LoggedAttempt, decision: Decision, senderDomain: string, isReturn: boolean): void;
+  /** An assumed retry was decided. */
+  assumedDecided(decision: Decision): void;
   /** A message whose return is assumed has passed; `isFirst` when its triplet had not passed before. */
   assumedReturn(senderDomain: string, waitedSeconds: number, isFirst: boolean): void;
   neverReturned(triplet: Triplet, entry: Entry, isUndecided: boolean): void;
@@ -74,7 +77,7 @@ export function createOutcome(): Outcome {
     assumedDelays: createDurations(),
     senders: createTop('seconds'),
     networks: createTop('triplets'),
-    decided: ({ logged }, decision, senderDomain) => {
+    decided: ({ logged }, decision, senderDomain, isReturn) => {
       const { verdict, reason, delaySeconds } = decision;
       outcome.attempts += 1;
       outcome.logged[logged] += 1;
@@ -84,11 +87,16 @@ export function createOutcome(): Outcome {
       if (reason === 'new') outcome.triplets += 1;
       if (decision.joinedAwl) outcome.awlClients += 1;
       if (delaySeconds === undefined) return;
-      outcome.tripletsPassed += 1;
+      outcome.tripletsPassed += isReturn ? 1 : 0;
       outcome.observedDelays.add(delaySeconds);
       outcome.senders.add(senderDomain, {
         ...{ messages: 1, observedSeconds: delaySeconds, assumedSeconds: 0, seconds: delaySeconds },
       });
+    },
+    assumedDecided: ({ reason, joinedAwl }) => {
+      // It came after its triplet had been forgotten.
+      if (reason === 'new') outcome.triplets += 1;
+      if (joinedAwl) outcome.awlClients += 1;
     },
     assumedReturn: (senderDomain, waitedSeconds, isFirst) => {
       outcome.tripletsAssumed += isFirst ? 1 : 0;

@@ -49,35 +49,37 @@ export function createReplay(options: ReplayOptions): Replay {
   });
   let lastTime = 0;
 
-  function settle(attempt: KeyedAttempt): Decision {
+  /** `isReturn`: a triplet that the rehearsal met as new has come back by its own entry. */
+  function settle(attempt: KeyedAttempt): { decision: Decision; isReturn: boolean } {
     const before = memory.recall(attempt.triplet, attempt.address);
     const { decision, memory: after } = decide(attempt, before);
     memory.keep(attempt.triplet, attempt.address, before, after);
     // Its client earned the auto-whitelist while this triplet waited: it has come back, though not by its own entry.
     if (decision.reason === 'client AWL' && before.entry && before.entry.passedAt === undefined) {
-      memory.excuse(attempt.triplet);
-      outcome.returnedOtherwise();
+      if (memory.excuse(attempt.triplet)) outcome.returnedOtherwise();
     }
-    return decision;
+    return { decision, isReturn: decision.delaySeconds !== undefined && memory.isOwn(attempt.triplet) };
   }
 
   function comeBack(until: number): void {
     for (let retry = retries.due(until); retry; retry = retries.due(until)) {
-      const decision = settle({ ...retry.attempt, time: retry.time });
+      const { decision, isReturn } = settle({ ...retry.attempt, time: retry.time });
+      outcome.assumedDecided(decision);
       if (decision.verdict === 'greylist') {
         if (!retries.again(retry)) outcome.gaveUp();
         continue;
       }
       const waited = retry.time - retry.attempt.time;
-      outcome.assumedReturn(retry.senderDomain, waited, decision.delaySeconds !== undefined);
+      outcome.assumedReturn(retry.senderDomain, waited, isReturn);
     }
   }
 
-  function prepare(attempt: Attempt): PreparedAttempt {
-    const match = options.match(attempt, attempt.time);
-    if (match) return { time: attempt.time, exemption: match.exemption };
+  function prepare(attempt: Attempt, time: number): PreparedAttempt {
+    const match = options.match(attempt, time);
+    if (match) return { time, exemption: match.exemption };
     const clientDomain = settings.clientKey === 'domain' ? options.domainOf(attempt.clientName) : undefined;
-    return keyed(clientDomain === undefined ? attempt : { ...attempt, clientDomain }, settings);
+    const prepared = keyed(clientDomain === undefined ? attempt : { ...attempt, clientDomain }, settings);
+    return prepared.time === time ? prepared : { ...prepared, time };
   }
 
   return {
@@ -89,11 +91,15 @@ export function createReplay(options: ReplayOptions): Replay {
       lastTime = Math.max(lastTime, attempt.time);
       comeBack(lastTime);
       memory.tidy(lastTime);
-      const prepared = prepare(attempt);
+      const prepared = prepare(attempt, lastTime);
       const senderDomain = senderDomainOf(attempt.sender);
-      const decision = prepared.exemption === undefined ? settle(prepared) : decide(prepared, {}).decision;
-      outcome.decided(logged, decision, senderDomain);
-      if (prepared.exemption !== undefined) return decision;
+      if (prepared.exemption !== undefined) {
+        const { decision } = decide(prepared, {});
+        outcome.decided(logged, decision, senderDomain, false);
+        return decision;
+      }
+      const { decision, isReturn } = settle(prepared);
+      outcome.decided(logged, decision, senderDomain, isReturn);
       retries.observe(prepared, logged.logged, senderDomain);
       if (decision.verdict === 'greylist' && logged.logged === 'accepted')
         retries.schedule(prepared, senderDomain);
