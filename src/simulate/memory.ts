@@ -6,15 +6,17 @@ import type { Triplet } from '../greylist/triplet.js';
 interface Kept {
   readonly entry: Entry;
   readonly isOwn: boolean;
+  /** What `keep` was told of the client that began it. */
+  readonly label: string | undefined;
 }
 
-/** Told of an entry that was forgotten without having passed. */
-export type Forgotten = (triplet: Triplet, entry: Entry) => void;
+/** Told of an entry that was forgotten without having passed, with the label it was kept under. */
+export type Forgotten = (triplet: Triplet, entry: Entry, label: string | undefined) => void;
 
 export interface ReplayMemory {
   recall(triplet: Triplet, address: string): Memory;
-  /** Keeps what a decision made of what `recall` gave. */
-  keep(triplet: Triplet, address: string, before: Memory, after: Memory): void;
+  /** Keeps what a decision made of what `recall` gave; `label` stays with an entry that begins here. */
+  keep(triplet: Triplet, address: string, before: Memory, after: Memory, label?: string): void;
   /** True when the entry began within the rehearsal and its return has not been reported otherwise. */
   isOwn(triplet: Triplet): boolean;
   /** An entry that waits needs not be reported any more: its sender got through otherwise. False when it need not have been anyway. */
@@ -50,8 +52,8 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
   const clients = new Map<string, AwlRecord>();
   let tidyAt = fewEntries;
 
-  const forget = (key: string, { entry, isOwn }: Kept) => {
-    if (isOwn && entry.passedAt === undefined) forgotten(tripletOfKey(key), entry);
+  const forget = (key: string, { entry, isOwn, label }: Kept) => {
+    if (isOwn && entry.passedAt === undefined) forgotten(tripletOfKey(key), entry, label);
   };
 
   return {
@@ -59,14 +61,18 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
       entry: entries.get(keyOf(triplet))?.entry,
       client: clients.get(address),
     }),
-    keep: (triplet, address, before, after) => {
+    keep: (triplet, address, before, after, label) => {
       if (after.entry && after.entry !== before.entry) {
         const key = keyOf(triplet);
         const kept = entries.get(key);
         // A younger first_seen is a new beginning: the old entry had been forgotten.
         const isAnew = !kept || after.entry.firstSeen > kept.entry.firstSeen;
         if (kept && isAnew) forget(key, kept);
-        entries.set(key, { entry: after.entry, isOwn: isAnew || kept.isOwn });
+        entries.set(key, {
+          entry: after.entry,
+          isOwn: isAnew || kept.isOwn,
+          label: (isAnew ? label : undefined) ?? kept?.label,
+        });
       }
       if (after.client && after.client !== before.client) clients.set(address, after.client);
     },
@@ -77,7 +83,7 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
       entries.set(keyOf(triplet), { ...kept, isOwn: false });
       return true;
     },
-    preload: (triplet, entry) => entries.set(keyOf(triplet), { entry, isOwn: false }),
+    preload: (triplet, entry) => entries.set(keyOf(triplet), { entry, isOwn: false, label: undefined }),
     preloadClient: (address, client) => clients.set(address, client),
     tidy: (now) => {
       if (entries.size + clients.size < tidyAt) return;

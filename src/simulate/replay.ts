@@ -43,17 +43,17 @@ export function createReplay(options: ReplayOptions): Replay {
   const { settings, suggester } = options;
   const retries = createRetries(options.assumedRetrySeconds);
   const outcome = createOutcome();
-  const memory = createReplayMemory(settings, (triplet, entry) => {
+  const memory = createReplayMemory(settings, (triplet, entry, label) => {
     outcome.neverReturned(triplet, entry, lastTime - entry.firstSeen <= settings.retryWindowSeconds);
-    suggester?.neverReturned(triplet);
+    if (label !== undefined) suggester?.neverReturned(label);
   });
   let lastTime = 0;
 
   /** `isReturn`: a triplet that the rehearsal met as new has come back by its own entry. */
-  function settle(attempt: KeyedAttempt): { decision: Decision; isReturn: boolean } {
+  function settle(attempt: KeyedAttempt, label?: string): { decision: Decision; isReturn: boolean } {
     const before = memory.recall(attempt.triplet, attempt.address);
     const { decision, memory: after } = decide(attempt, before);
-    memory.keep(attempt.triplet, attempt.address, before, after);
+    memory.keep(attempt.triplet, attempt.address, before, after, label);
     // Its client earned the auto-whitelist while this triplet waited: it has come back, though not by its own entry.
     if (decision.reason === 'client AWL' && before.entry && before.entry.passedAt === undefined) {
       if (memory.excuse(attempt.triplet)) outcome.returnedOtherwise();
@@ -98,7 +98,7 @@ export function createReplay(options: ReplayOptions): Replay {
         outcome.decided(logged, decision, senderDomain, false);
         return decision;
       }
-      const { decision, isReturn } = settle(prepared);
+      const { decision, isReturn } = settle(prepared, suggester?.patternOf(attempt));
       outcome.decided(logged, decision, senderDomain, isReturn);
       retries.observe(prepared, logged.logged, senderDomain);
       if (decision.verdict === 'greylist' && logged.logged === 'accepted')

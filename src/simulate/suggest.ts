@@ -4,7 +4,8 @@
  */
 import { networkAddress, addressText } from '../greylist/address.js';
 import type { Decision, KeyedAttempt } from '../greylist/decide.js';
-import { foldSender, type Triplet } from '../greylist/triplet.js';
+import { foldSender } from '../greylist/triplet.js';
+import type { Attempt } from '../greylist/attempt.js';
 import type { LoggedAttempt } from '../maillog/attempts.js';
 import { createTop } from './top.js';
 
@@ -24,7 +25,10 @@ export interface Suggestion {
 
 export interface Suggester {
   decided(logged: LoggedAttempt, attempt: KeyedAttempt, decision: Decision): void;
-  neverReturned(triplet: Triplet): void;
+  /** The entry that would let this client in. */
+  patternOf(attempt: Attempt): string;
+  /** A triplet never came back whose client this entry would have let in. */
+  neverReturned(pattern: string): void;
   /** The most useful first. */
   suggestions(limit: number): Suggestion[];
 }
@@ -33,31 +37,21 @@ export interface Suggester {
 interface Pursuit {
   readonly since: number;
   readonly networks: Set<string>;
+  /** Client keys. */
+  readonly clients: Set<string>;
 }
 
 type Waits = Record<'messages' | 'seconds', number>;
 
 const mostPursuits = 200_000;
 const mostNetworks = 64;
-const mostClients = 200_000;
 /** A sender gives up after this time (RFC 5321, section 4.5.4.1); what comes later is another mail. */
 const longestPursuitSeconds = 5 * 86_400;
 
 /** A client's network in the width that greylisting takes for one site (/24, /64). */
-function networkOf({ attempt }: LoggedAttempt): string {
-  const { client } = attempt;
+function networkOf({ client }: Attempt): string {
   const width = client.family === 4 ? 24 : 64;
   return `${addressText(networkAddress(client, width))}/${width}`;
-}
-
-/** Drops the oldest. */
-function makeRoom(map: Map<string, unknown>, most: number): void {
-  let excess = map.size - most;
-  for (const key of map.keys()) {
-    if (excess <= 0) return;
-    map.delete(key);
-    excess -= 1;
-  }
 }
 
 /** Watches a rehearsal. Whoever took longer than `slowSeconds` is slow. */
@@ -69,18 +63,30 @@ export function createSuggester(
   const pools = createTop<Waits>('seconds');
   const slow = createTop<Waits>('seconds');
   const widest = new Map<string, number>();
-  /** By client key: which entry would stand for such clients. */
-  const patternOf = new Map<string, string>();
-  /** By entry: what never came back of its clients. */
+  /** By entry: what never came back of its clients, less what came back from elsewhere. */
   const lost = createTop<{ triplets: number }>('triplets');
+
+  function makeRoom(): void {
+    let excess = pursuits.size - mostPursuits;
+    for (const key of pursuits.keys()) {
+      if (excess <= 0) return;
+      pursuits.delete(key);
+      excess -= 1;
+    }
+  }
 
   function underWay(key: string, now: number): Pursuit | undefined {
     const pursuit = pursuits.get(key);
     return pursuit && now - pursuit.since <= longestPursuitSeconds ? pursuit : undefined;
   }
 
-  function passed(seconds: number, pattern: string, { networks: { size } }: Pursuit): void {
+  function patternOf(attempt: Attempt): string {
+    return domainOf(attempt.clientName) ?? networkOf(attempt);
+  }
+
+  function passed(seconds: number, pattern: string, { networks: { size }, clients }: Pursuit): void {
     if (size > 1) {
+      lost.add(pattern, { triplets: 1 - clients.size });
       pools.add(pattern, { messages: 1, seconds });
       widest.set(pattern, Math.max(widest.get(pattern) ?? 0, size));
     } else if (seconds >= slowSeconds) {
@@ -89,29 +95,28 @@ export function createSuggester(
   }
 
   return {
-    decided: (logged, { triplet, time }, decision) => {
-      const { attempt } = logged;
-      const network = networkOf(logged);
-      const pattern = domainOf(attempt.clientName) ?? network;
-      patternOf.set(triplet.client, pattern);
-      makeRoom(patternOf, mostClients);
+    patternOf,
+    decided: ({ attempt, logged }, { triplet, time }, decision) => {
       // Bounces of many hosts have the same, empty sender.
       if (attempt.sender === '') return;
+      const network = networkOf(attempt);
       const key = `${foldSender(attempt.sender)}\0${attempt.recipient.toLowerCase()}`;
       const pursuit = underWay(key, time);
-      if (decision.verdict === 'greylist' && logged.logged === 'greylisted') {
-        const known = pursuit ?? { since: time, networks: new Set<string>() };
+      if (decision.verdict === 'greylist' && logged === 'greylisted') {
+        const known = pursuit ?? { since: time, networks: new Set<string>(), clients: new Set<string>() };
         if (known.networks.size < mostNetworks) known.networks.add(network);
+        if (known.clients.size < mostNetworks) known.clients.add(triplet.client);
         pursuits.set(key, known);
-        makeRoom(pursuits, mostPursuits);
-      } else if (pursuit && logged.logged === 'accepted') {
+        makeRoom();
+      } else if (pursuit && logged === 'accepted') {
         pursuit.networks.add(network);
+        pursuit.clients.add(triplet.client);
         pursuits.delete(key);
-        passed(time - pursuit.since, pattern, pursuit);
+        passed(time - pursuit.since, patternOf(attempt), pursuit);
       }
     },
-    neverReturned: ({ client }) => {
-      lost.add(patternOf.get(client) ?? client, { triplets: 1 });
+    neverReturned: (pattern) => {
+      lost.add(pattern, { triplets: 1 });
     },
     suggestions: (limit) => {
       const lostBy = new Map(
