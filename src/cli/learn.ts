@@ -3,7 +3,7 @@ import { settingsOf } from '../config/resolve.js';
 import { printable } from '../greylist/printable.js';
 import { readAttempts } from '../maillog/read.js';
 import { registrableDomain } from '../names/domain.js';
-import { count } from '../output/format.js';
+import { count, several } from '../output/format.js';
 import { createLearner } from '../simulate/learn.js';
 import { declareSettings } from './arguments.js';
 import { settingsFor, terminalFor, withStore, type Arguments, type Process } from './context.js';
@@ -40,10 +40,10 @@ export async function learn(argv: Arguments, outside: Process): Promise<number> 
   if (values.json) {
     await terminal.json({ ...proven, added: merged?.added ?? null, changed: merged?.changed ?? null });
   } else {
-    const what = `${count(entries.length)} triplets that passed and ${count(clients.length)} clients that earned the auto-whitelist`;
+    const what = `${several(entries.length, 'triplet')} that passed and ${several(clients.length, 'client')} that earned the auto-whitelist`;
     await terminal.line(
       merged
-        ? `learned from the log: ${what}; ${count(merged.added)} were new, ${count(merged.changed)} changed`
+        ? `learned from the log: ${what}; ${count(merged.added)} new, ${count(merged.changed)} changed`
         : `would learn from the log: ${what}`,
     );
   }

@@ -36,6 +36,11 @@ export function times(value: number): string {
   return value === 1 ? 'once' : `${count(value)} times`;
 }
 
+/** `1 triplet`, `2 triplets`. */
+export function several(value: number, name: string): string {
+  return `${count(value)} ${name}${value === 1 ? '' : 's'}`;
+}
+
 /** A number with thousands separated by commas. */
 export function count(value: number): string {
   return value.toLocaleString('en-US');

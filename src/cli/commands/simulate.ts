@@ -5,7 +5,7 @@ import { settingsOf } from '../../config/resolve.js';
 import { readInteger } from '../../config/value.js';
 import type { Attempt } from '../../greylist/attempt.js';
 import type { Decision } from '../../greylist/decide.js';
-import { reasonOf } from '../../greylist/failure.js';
+import { Failure, reasonOf } from '../../greylist/failure.js';
 import { printable } from '../../greylist/printable.js';
 import { allClients, allEntries, type Store } from '../../greylist/store.js';
 import type { LoggedAttempt } from '../../maillog/attempts.js';
@@ -24,6 +24,7 @@ import {
   resolveGiven,
   settingsFor,
   terminalFor,
+  withExistingStore,
   withStore,
   type Arguments,
   type Process,
@@ -53,12 +54,11 @@ async function withReadableStore<T>(
   isWanted: boolean,
   use: (store: Store) => Promise<T>,
 ): Promise<T> {
-  const location = databaseLocation(values, outside);
-  if (isWanted || existsSync(location)) {
+  if (isWanted) return withExistingStore(values, outside, use);
+  if (existsSync(databaseLocation(values, outside))) {
     try {
       return await withStore(values, outside, use);
     } catch (error) {
-      if (isWanted) throw error;
       outside.stderr.write(`greyctl: without the whitelist of the database: ${printable(reasonOf(error))}\n`);
     }
   }
@@ -83,11 +83,17 @@ async function preload(runs: readonly Run[], store: Store): Promise<void> {
     for (const { replay } of runs) replay.memory.preloadClient(address, client);
 }
 
+/** 0 for what cannot be read, which is told when it is tried. */
+function sizeOf(name: string): number {
+  try {
+    return statSync(name).size;
+  } catch {
+    return 0;
+  }
+}
+
 function totalBytes(names: readonly string[]): number {
-  return names.reduce(
-    (sum, name) => sum + (name === '-' ? NaN : (statSync(name, { throwIfNoEntry: false })?.size ?? 0)),
-    0,
-  );
+  return names.reduce((sum, name) => sum + (name === '-' ? NaN : sizeOf(name)), 0);
 }
 
 /** What is done with each decision; `isLive`: its attempt was logged after reading began. */
@@ -174,19 +180,24 @@ export async function run(argv: Arguments, outside: Process): Promise<number> {
     argv['suggest'] === true
       ? createSuggester(registrableDomain, Math.max(3600, 4 * values.delay))
       : undefined;
+  const isWithDb = argv['with-db'] === true;
+  const wantsEach = argv['decisions'] === true;
+  refuseTogether(isWithDb && values.privacy, '--with-db', '--privacy: hashes cannot be compared with a log');
+  refuseTogether(wantsEach && sweeps.length > 0, '--decisions', '--sweep');
   const combos = combinations(sweeps, givenSettings(argv), (given) => resolveGiven(given, outside));
   for (const { resolved } of combos) refuseProblems(resolved);
-  const isWithDb = argv['with-db'] === true;
   const runs = await withReadableStore(values, outside, isWithDb, async (store) => {
     const match = remembered(await loadLists(values, store, outside.stderr));
-    const started = combos.map((combination): Run => {
+    const started = combos.map((combination, index): Run => {
       const options = {
         settings: settingsOf(combination.resolved.values),
         assumedRetrySeconds: assumedSeconds,
         match,
         domainOf: registrableDomain,
+        // One reading of the log is evidence once.
+        suggester: index === 0 ? suggester : undefined,
       };
-      return { combination, replay: createReplay(suggester ? { ...options, suggester } : options) };
+      return { combination, replay: createReplay(options) };
     });
     if (isWithDb) await preload(started, store);
     return started;
@@ -201,7 +212,6 @@ export async function run(argv: Arguments, outside: Process): Promise<number> {
     ...(greylistPattern && { greylistPattern }),
   });
   const terminal = terminalFor(values, outside);
-  const wantsEach = argv['decisions'] === true;
   const show = showDecisions(terminal, wantsEach, values.json);
   await replayAll(reading, runs, log, outside, wantsEach || follow ? show : undefined);
   for (const { source, message } of reading.problems)
@@ -216,6 +226,10 @@ function showDecisions(terminal: Terminal, wantsEach: boolean, isJson: boolean):
     if (wantsEach || (isLive && isJson)) await terminal.json(decisionDocument(logged, decision));
     else if (isLive) await terminal.line(liveLine(logged, decision));
   };
+}
+
+function refuseTogether(areGiven: boolean, one: string, other: string): void {
+  if (areGiven) throw new Failure(`${one} does not go together with ${other}`, { kind: 'usage' });
 }
 
 function sweepsOf(argv: Arguments): string[] {

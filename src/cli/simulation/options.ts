@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import { readDuration, readInteger } from '../../config/value.js';
 import { contains, isLoopback, parseNetwork, type Address, type Network } from '../../greylist/address.js';
-import { Failure } from '../../greylist/failure.js';
+import { Failure, reasonOf } from '../../greylist/failure.js';
 import { excerpt } from '../../greylist/printable.js';
 import { parseTime } from '../time.js';
 import { nameOf, readOption } from '../arguments.js';
@@ -70,6 +70,14 @@ function localTo(texts: readonly string[]): (address: Address) => boolean {
   return (address) => networks.some((network) => contains(network, address));
 }
 
+function readPattern(text: string): { test(text: string): boolean } {
+  try {
+    return parsePattern(text);
+  } catch (error) {
+    throw new Failure(`--greylist-pattern: ${reasonOf(error)}`, { kind: 'usage', cause: error });
+  }
+}
+
 /** Reads the options of `declareLog`; throws a Failure for what cannot be understood. */
 export function logOptions(argv: Arguments, outside: Process): LogOptions {
   const time = (name: string) => readOption(argv, name, (text) => parseTime(text, outside.now(), 'h'));
@@ -79,7 +87,7 @@ export function logOptions(argv: Arguments, outside: Process): LogOptions {
     since: time('since') ?? -Infinity,
     until: time('until') ?? Infinity,
     isLocal: localTo(listOf(argv, 'mynetworks')),
-    greylistPattern: readOption(argv, 'greylist-pattern', parsePattern),
+    greylistPattern: readOption(argv, 'greylist-pattern', readPattern),
   };
 }
 

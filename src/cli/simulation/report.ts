@@ -1,6 +1,6 @@
 import { printable } from '../../greylist/printable.js';
 import type { ReadingCounts } from '../../maillog/counts.js';
-import { count, duration, localTime, share, size } from '../../output/format.js';
+import { count, duration, localTime, several, share, size } from '../../output/format.js';
 import type { Terminal } from '../../output/terminal.js';
 import type { Durations } from '../../simulate/durations.js';
 import type { Outcome } from '../../simulate/outcome.js';
@@ -230,9 +230,8 @@ export async function printSuggestions(
   for (const { pattern, why, messages, waitedSeconds, networks, alsoLetsIn } of suggestions) {
     const how = why === 'pool' ? `retried from up to ${networks} networks` : 'was slow to come back';
     const hours = `${(waitedSeconds / 3600).toFixed(1)} hours`;
-    const message = messages === 1 ? '1 message' : `${count(messages)} messages`;
     await terminal.line(
-      `${printable(pattern)}  # ${how}: ${message}, ${hours} saved; also lets in ${count(alsoLetsIn)} triplets that never came back`,
+      `${printable(pattern)}  # ${how}: ${several(messages, 'message')}, ${hours} saved; also lets in ${several(alsoLetsIn, 'triplet')} that never came back`,
     );
   }
 }

@@ -30,6 +30,10 @@ function parseSweep(text: string): { name: string; values: string[] } {
   return { name, values: list.split(',') };
 }
 
+function tooMany(count: number): Failure {
+  return new Failure(`--sweep: ${count} combinations are more than ${mostCombinations}`, { kind: 'usage' });
+}
+
 /** All combinations of the swept settings, over what else is given; one when nothing is swept. Problems are in each `resolved`. */
 export function combinations(
   sweeps: readonly string[],
@@ -37,18 +41,17 @@ export function combinations(
   rest: (given: Given) => Resolved,
 ): Combination[] {
   let found: { label: string; given: Given }[] = [{ label: '', given }];
+  const swept = new Set<string>();
   for (const { name, values } of sweeps.map(parseSweep)) {
+    if (swept.has(name)) throw new Failure(`--sweep: ${name} is swept twice`, { kind: 'usage' });
+    swept.add(name);
+    if (found.length * values.length > mostCombinations) throw tooMany(found.length * values.length);
     found = found.flatMap((one) =>
       values.map((value) => ({
         label: `${one.label} ${name}=${value}`.trim(),
         given: { ...one.given, [name]: [value] },
       })),
     );
-  }
-  if (found.length > mostCombinations) {
-    throw new Failure(`--sweep: ${found.length} combinations are more than ${mostCombinations}`, {
-      kind: 'usage',
-    });
   }
   return found.map((one) => ({ label: one.label, resolved: rest(one.given) }));
 }
