@@ -44,6 +44,15 @@ export function truth(): Rcpt[] {
   return JSON.parse(readFileSync(labFile('truth.json'), 'utf8')) as Rcpt[];
 }
 
+/** The RCPT commands that reached the policy check: all but those that other restrictions decided before. */
+export function policed(): Rcpt[] {
+  const before = new Set(['relay', 'unknownuser', 'rbl', 'nonfqdn', 'discard', 'mynetworks']);
+  return truth().filter(({ tag, rcpt, code, text }) => {
+    const isAnswered = rcpt !== undefined && code !== undefined;
+    return isAnswered && !before.has(tag) && !(text?.startsWith('4.3.5') ?? false);
+  });
+}
+
 /** Attempts in words: `time client sender recipient logged evidence`, for comparing. */
 export function told({ attempt, logged, evidence, policyReason }: LoggedAttempt): string {
   const client = `${attempt.clientName}[${addressText(attempt.client)}]`;

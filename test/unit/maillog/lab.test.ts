@@ -6,7 +6,7 @@ import { after } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { addressText, parseAddress } from '#src/greylist/address.js';
 import { internalForm } from '#src/maillog/fields.js';
-import { labFile, labTest, readAll, truth } from '../../support/maillog.js';
+import { labFile, labTest, policed, readAll } from '../../support/maillog.js';
 import { random } from '../../support/random.js';
 
 const encodings = ['rfc3339', 'rfc5424', 'traditional'] as const;
@@ -20,15 +20,6 @@ async function readingOf(names: readonly string[]) {
   const { attempts, counts, problems } = await readAll(names);
   const { bytes, lines, duplicateLines, ...others } = counts;
   return { attempts, counts: others, sizes: { bytes, lines, duplicateLines }, problems };
-}
-
-/** The RCPT commands that reached the policy check: all but those that other restrictions decided before. */
-function policed() {
-  const before = new Set(['relay', 'unknownuser', 'rbl', 'nonfqdn', 'discard', 'mynetworks']);
-  return truth().filter(({ tag, rcpt, code, text }) => {
-    const isAnswered = rcpt !== undefined && code !== undefined;
-    return isAnswered && !before.has(tag) && !(text?.startsWith('4.3.5') ?? false);
-  });
 }
 
 for (const encoding of encodings) {
