@@ -370,7 +370,7 @@ test('wrong usage is status 2 with one line and what to try', async () => {
     await usage('serve', '--delay='),
     /^greyctl: wrong configuration: --delay: "" is not a duration/,
   );
-  assert.match(await usage('db'), /^greyctl: say what to do: greyctl db info\|list\|show\n/);
+  assert.match(await usage('db'), /^greyctl: say what to do: greyctl db info\|list\|show\|learn\n/);
 });
 
 test('hostile words on the command line come back harmless', async () => {
