@@ -5,6 +5,16 @@ import type { Given } from '../config/resolve.js';
 import { BadValue } from '../config/value.js';
 import { Failure } from '../greylist/failure.js';
 
+/** How yargs takes a command line apart: texts stay what they are. */
+export const parserRules = {
+  'parse-numbers': false,
+  'parse-positional-numbers': false,
+  'boolean-negation': false,
+  'camel-case-expansion': false,
+  'dot-notation': false,
+  'greedy-arrays': false,
+} as const;
+
 /**
  * Arguments with quoted words put together again. `greyctl serve $POSTGREY_OPTS` in a shell splits --greylist-text="Greylisted for %s" at
  * its blanks and leaves the quotes in; what stands between them is one value.

@@ -6,7 +6,7 @@ import { homedir } from 'node:os';
 import createYargs, { type Argv } from 'yargs';
 import { Failure } from '../greylist/failure.js';
 import { printable } from '../greylist/printable.js';
-import { declareSettings, guardDashes, joinQuoted } from './arguments.js';
+import { declareSettings, guardDashes, joinQuoted, parserRules } from './arguments.js';
 import type { CommandModule, Run } from './command.js';
 import type { Arguments, Process } from './context.js';
 import { version } from './version.js';
@@ -34,6 +34,11 @@ export const commands: readonly Command[] = [
     load: () => import('./commands/whitelist.js'),
   },
   { name: 'db', describe: 'look into the database', load: () => import('./commands/db.js') },
+  {
+    name: 'import',
+    describe: 'move over from another greylister',
+    load: () => import('./commands/import.js'),
+  },
   {
     name: 'explain',
     describe: 'the decision for one attempt, step by step',
@@ -86,14 +91,7 @@ function parser(args: readonly string[], outside: Process, course: Course): Argv
     .scriptName('greyctl')
     .locale('en')
     .usage('$0 COMMAND [OPTION…]\n\nGreylisting for Postfix.')
-    .parserConfiguration({
-      'parse-numbers': false,
-      'parse-positional-numbers': false,
-      'boolean-negation': false,
-      'camel-case-expansion': false,
-      'dot-notation': false,
-      'greedy-arrays': false,
-    })
+    .parserConfiguration(parserRules)
     .exitProcess(false)
     .showHelpOnFail(false)
     .strict()

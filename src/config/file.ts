@@ -36,3 +36,13 @@ export function parseConfigFile(text: string): { settings: FileSetting[]; proble
   }
   return { settings, problems };
 }
+
+/** A line that is read back as this setting; undefined for a text that no line can hold. */
+export function configLine(name: string, text: string): string | undefined {
+  for (const value of [text, `"${text}"`]) {
+    const line = `${name} = ${value}`;
+    const { settings } = parseConfigFile(line);
+    if (settings.length === 1 && settings[0]?.text === text) return line;
+  }
+  return undefined;
+}

@@ -19,8 +19,12 @@ export interface Postgrey {
   /** `inet:127.0.0.1:PORT` */
   readonly endpoint: string;
   readonly port: number;
+  /** The folder of its database. */
+  readonly database: string;
   /** What it logged so far. */
   log(): string;
+  /** Ends it, as a power cut would; `restart` starts it again. */
+  halt(): Promise<unknown>;
   /** Ends it and starts it again with other switches, on the same database and port. */
   restart(args: readonly string[]): Promise<void>;
   /** Ends it and removes all it wrote. */
@@ -96,6 +100,8 @@ export async function postgrey(args: readonly string[] = [], lists: Lists = {}):
   return {
     endpoint: `inet:127.0.0.1:${port}`,
     port,
+    database: path.join(folder, 'db'),
+    halt: end,
     log: () => earlier + current.stdout() + current.stderr(),
     async restart(changed) {
       await end();

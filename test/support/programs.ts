@@ -3,6 +3,7 @@ import path from 'node:path';
 
 /** Programs that tests start, and the Debian package that brings each. */
 const packages = {
+  db_dump: 'db-util',
   faketime: 'faketime',
   logger: 'bsdutils',
   mandoc: 'mandoc',

@@ -1,0 +1,17 @@
+import type { Argv } from 'yargs';
+import type { Subcommand } from '../command.js';
+import { declarePostgrey, importPostgrey } from '../moving/postgrey.js';
+
+/** `greyctl import`: settings and database of another greylister. */
+export function declare(yargs: Argv): Argv {
+  return yargs.example('$0 import postgrey --dry-run', 'what there is to move');
+}
+
+export const subcommands: readonly Subcommand[] = [
+  {
+    command: 'postgrey',
+    describe: 'its database and settings',
+    declare: declarePostgrey,
+    run: importPostgrey,
+  },
+];
