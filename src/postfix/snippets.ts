@@ -43,7 +43,40 @@ export function mainCf(name: string, form?: PolicyForm): string {
     '# The same for Postfix 3.0 and later, so that mail flows while greyctl does not answer:',
     commented,
     '',
+    submission,
     '# Then: postfix check && postfix reload',
+    '',
+  ].join('\n');
+}
+
+/** Submission services of master.cf ask no greylister: users there have logged in. */
+const submission = [
+  '# Mail that users submit is not greylisted, and refused unless they log in. In master.cf, below submission and submissions (smtps):',
+  '#   -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject',
+  '',
+].join('\n');
+
+/**
+ * main.cf with a restriction class `name`: only recipients that a table names are greylisted. postconf(5) smtpd_restriction_classes.
+ */
+export function restrictionClass(service: string, name: string, form: PolicyForm = 'plain'): string {
+  const lines = [
+    'permit_mynetworks',
+    'permit_sasl_authenticated',
+    'reject_unauth_destination',
+    `check_recipient_access $default_database_type:/etc/postfix/${name}_recipients`,
+  ];
+  return [
+    `# /etc/postfix/main.cf: only recipients in /etc/postfix/${name}_recipients are greylisted. In this file, a line for each:`,
+    `#   user@example.org    ${name}`,
+    `#   example.org         ${name}`,
+    '# If there are smtpd_restriction_classes already, add this one to them.',
+    `smtpd_restriction_classes = ${name}`,
+    `${name} = ${policyCheck(service, form)}`,
+    `smtpd_recipient_restrictions =\n${lines.map((line) => `    ${line}`).join(',\n')}`,
+    '',
+    submission,
+    `# Then: postmap /etc/postfix/${name}_recipients && postfix check && postfix reload`,
     '',
   ].join('\n');
 }

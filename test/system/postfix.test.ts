@@ -297,3 +297,16 @@ test('`postfix check` accepts both snippets of `greyctl config postfix`', needsR
     await checkSnippet(await snippet(form, 'inet:127.0.0.1:60000'));
   }
 });
+
+test(
+  '`postfix check` accepts the restriction class of `greyctl config postfix`',
+  needsRoot('postfix'),
+  async () => {
+    for (const more of [[], ['--form=fail-open'], ['--unix=/var/spool/postfix/private/greyctl']]) {
+      const { stdout } = await run(['config', 'postfix', '--class=greylisting', ...more]);
+      assert.match(stdout, /^smtpd_restriction_classes = greylisting$/m);
+      await checkSnippet(stdout);
+    }
+    await checkSnippet((await run(['config', 'postfix'])).stdout);
+  },
+);

@@ -6,9 +6,13 @@ import { optionNames, options, type OptionName, type Values } from '../../config
 import { inetOf, originText, type Origin } from '../../config/resolve.js';
 import { printable } from '../../greylist/printable.js';
 import { Failure } from '../../greylist/failure.js';
-import { mainCf, optionsFile, type PolicyForm } from '../../postfix/snippets.js';
-import { declareSettings, givenSettings } from '../arguments.js';
-import type { Subcommand } from '../command.js';
+import { excerpt, printable } from '../../greylist/printable.js';
+import { count } from '../../output/format.js';
+import { mainCf, optionsFile, restrictionClass, type PolicyForm } from '../../postfix/snippets.js';
+import { unitFiles } from '../../postfix/units.js';
+import { listFiles } from '../../whitelist/files.js';
+import { declareSettings, givenSettings, textOf } from '../arguments.js';
+import { answerIsNo, type Subcommand } from '../command.js';
 import {
   databaseLocation,
   refuseProblems,
@@ -18,6 +22,7 @@ import {
   type Arguments,
   type Process,
 } from '../context.js';
+import { chosenLists } from '../lists.js';
 
 const groups = ['server', 'decision'] as const;
 
@@ -34,7 +39,15 @@ function firstService(values: Values): string {
 async function postfix(argv: Arguments, outside: Process): Promise<undefined> {
   const { values } = settingsFor(argv, outside);
   // yargs has checked the choices.
-  outside.stdout.write(mainCf(firstService(values), argv['form'] as PolicyForm | undefined));
+  const form = argv['form'] as PolicyForm | undefined;
+  const service = firstService(values);
+  const name = textOf(argv, 'class');
+  if (name !== undefined && !/^[a-z]\w{0,63}$/i.test(name)) {
+    throw new Failure(`--class: "${excerpt(name)}" is not a name of letters, digits and _`, {
+      kind: 'usage',
+    });
+  }
+  outside.stdout.write(name === undefined ? mainCf(service, form) : restrictionClass(service, name, form));
   return Promise.resolve(undefined);
 }
 
@@ -57,6 +70,56 @@ async function optionsCommand(argv: Arguments, outside: Process): Promise<undefi
   }
   outside.stdout.write(optionsFile(args.filter(Boolean)));
   return Promise.resolve(undefined);
+}
+
+async function systemd(argv: Arguments, outside: Process): Promise<undefined> {
+  const { values } = settingsFor(argv, outside);
+  const inet = inetOf(values).flatMap((text) => {
+    const endpoint = parseEndpoint(text);
+    return endpoint ? [endpointText(endpoint)] : [];
+  });
+  outside.stdout.write(
+    unitFiles({
+      program: textOf(argv, 'program') ?? '/usr/bin/greyctl',
+      sockets: [...inet, ...values.unix.map((name) => path.resolve(name))],
+      socketMode: values.socketmode.toString(8).padStart(4, '0'),
+      isActivated: argv['socket'] === true,
+    }),
+  );
+  return Promise.resolve(undefined);
+}
+
+async function logrotate(_: Arguments, outside: Process): Promise<undefined> {
+  outside.stdout.write(
+    '# Nothing to rotate: greyctl writes no log file. Its lines go to the journal or, with --daemonize, to syslog,\n' +
+      '# whose own files (/var/log/mail.log) the rules of rsyslog rotate.\n',
+  );
+  return Promise.resolve(undefined);
+}
+
+async function check(argv: Arguments, outside: Process): Promise<number> {
+  const resolved = resolveSettings(argv, outside);
+  const { files, notes } = chosenLists(resolved.values);
+  const { entries, warnings } = await listFiles(files).load();
+  const terminal = terminalFor(resolved.values, outside);
+  if (resolved.values.json) {
+    const { problems } = resolved;
+    await terminal.json({
+      problems,
+      list_problems: warnings,
+      warnings: resolved.warnings,
+      entries: entries.length,
+    });
+  } else {
+    for (const line of [...resolved.problems, ...warnings]) await terminal.line(printable(line));
+    for (const line of [...resolved.warnings, ...notes]) await terminal.line(`note: ${printable(line)}`);
+    if (resolved.problems.length + warnings.length === 0)
+      await terminal.line(
+        `the configuration is good; the whitelist files have ${count(entries.length)} entries`,
+      );
+  }
+  if (resolved.problems.length > 0) return 2;
+  return warnings.length > 0 ? answerIsNo : 0;
 }
 
 function shown(name: OptionName, values: Values, outside: Process): readonly string[] {
@@ -105,10 +168,16 @@ export const subcommands: readonly Subcommand[] = [
     command: 'postfix',
     describe: 'main.cf lines for a server with these options',
     declare: (yargs) =>
-      withSettings(yargs).option('form', {
-        choices: ['plain', 'fail-open'],
-        describe: 'only this form: mail waits, or flows, while greyctl does not answer',
-      }),
+      withSettings(yargs)
+        .option('form', {
+          choices: ['plain', 'fail-open'],
+          describe: 'only this form: mail waits, or flows, while greyctl does not answer',
+        })
+        .option('class', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'a restriction class: greylist only recipients that a table names [NAME]',
+        }),
     run: postfix,
   },
   {
@@ -116,6 +185,27 @@ export const subcommands: readonly Subcommand[] = [
     describe: 'a file with exactly these options for the unit',
     declare: withSettings,
     run: optionsCommand,
+  },
+  {
+    command: 'systemd',
+    describe: 'units for systemd',
+    declare: (yargs) =>
+      withSettings(yargs)
+        .option('socket', { type: 'boolean', describe: 'systemd opens the sockets: a socket unit, too' })
+        .option('program', { type: 'string', requiresArg: true, describe: 'where greyctl is [PATH]' }),
+    run: systemd,
+  },
+  {
+    command: 'logrotate',
+    describe: 'what to rotate: nothing',
+    declare: (yargs) => yargs,
+    run: logrotate,
+  },
+  {
+    command: 'check',
+    describe: 'every problem of the settings and of the whitelist files',
+    declare: withSettings,
+    run: check,
   },
   {
     command: 'show',
