@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 
-/** Programs that tests start, and the Debian package that brings each. */
+/** Programs that tests and benches start, and the Debian package that brings each. */
 const packages = {
   db_dump: 'db-util',
   faketime: 'faketime',
   logger: 'bsdutils',
   mandoc: 'mandoc',
+  pflogsumm: 'pflogsumm',
+  'policy-test': 'postgrey',
   postfix: 'postfix',
   postgrey: 'postgrey',
   'systemd-analyze': 'systemd',
@@ -20,6 +22,11 @@ const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/l
 /** The path of a program, or undefined where it is not installed. */
 export function find(program: Program): string | undefined {
   return folders.map((folder) => path.join(folder, program)).find((file) => existsSync(file));
+}
+
+/** The Debian package that brings a program. */
+export function packageOf(program: Program): string {
+  return packages[program];
 }
 
 /** Test options that skip a test, naming the package to install, where one of the programs is missing. */
