@@ -11,6 +11,7 @@ import type { RE2JS } from 're2js';
 import { addressText, type Address } from '../greylist/address.js';
 import type { Attempt } from '../greylist/attempt.js';
 import type { ListKind } from '../greylist/store.js';
+import { requiredLiteral } from './literal.js';
 import type { Entry } from './syntax.js';
 
 /** What of an attempt whitelists look at; what is left out matches nothing. */
@@ -47,6 +48,8 @@ interface Networks {
 interface Regex {
   readonly entry: Entry;
   readonly regex: RE2JS;
+  /** What every match of ASCII text holds, in lower case. */
+  readonly literal: string;
 }
 
 /** The entries of one kind; clients have networks, mailboxes have users and mailboxes, both have the rest. */
@@ -96,7 +99,7 @@ function addTo(index: Index, entry: Entry): void {
       break;
     }
     case 'regex':
-      index.regexes.push({ entry, regex: rule.regex });
+      index.regexes.push({ entry, regex: rule.regex, literal: requiredLiteral(rule.regex.pattern()) });
       break;
   }
 }
@@ -120,15 +123,43 @@ function indexOf(entries: readonly Entry[], kind: ListKind): Index {
   return index;
 }
 
-const none: readonly Entry[] = [];
+function addAll(hits: Entry[], found: readonly Entry[] | undefined): void {
+  if (found) hits.push(...found);
+}
 
-/** The entries for `text` from `start` on, and from behind every later dot on. */
-function* domainHits(domains: Texts, text: string, start: number): Generator<Entry> {
+/** Adds the entries for `text` from `start` on, and from behind every later dot on. */
+function addDomainHits(hits: Entry[], domains: Texts, text: string, start: number): void {
   let from = start;
   do {
-    if (text.length - from <= domains.longest) yield* domains.entries.get(text.slice(from)) ?? none;
+    if (text.length - from <= domains.longest) addAll(hits, domains.entries.get(text.slice(from)));
     from = text.indexOf('.', from) + 1;
   } while (from > 0);
+}
+
+const beyondAscii = /[^\0-\x7f]/;
+
+/** A text for expressions; in lower case where it is ASCII: beyond, letters have other cases (the Kelvin sign is a k). */
+interface Searched {
+  readonly text: string;
+  readonly folded: string | undefined;
+}
+
+function searched(text: string): Searched {
+  return { text, folded: beyondAscii.test(text) ? undefined : text.toLowerCase() };
+}
+
+/** Longer than any real address or name; what is longer is a stranger's try to keep the server busy. */
+const longestForRegex = 1024;
+
+/** Adds the entries of the expressions that match one of the texts. */
+function addRegexHits(hits: Entry[], regexes: readonly Regex[], texts: readonly Searched[]): void {
+  for (const { entry, regex, literal } of regexes) {
+    const matches = ({ text, folded }: Searched) =>
+      text.length <= longestForRegex &&
+      (folded === undefined || folded.includes(literal)) &&
+      regex.test(text);
+    if (texts.some(matches)) hits.push(entry);
+  }
 }
 
 /** The ways to read a local part as user, or as user+extension with an extension that is not empty. */
@@ -140,41 +171,38 @@ function usersOf(localPart: string, longest: number): string[] {
   return users;
 }
 
-/** Longer than any real address or name; what is longer is a stranger's try to keep the server busy. */
-const longestForRegex = 1024;
-
-function tries(regex: RE2JS, text: string): boolean {
-  return text.length <= longestForRegex && regex.test(text);
-}
-
-function* clientHits(index: Index, { client, clientName }: Subject): Generator<Entry> {
-  if (clientName !== undefined) yield* domainHits(index.domains, clientName.toLowerCase(), 0);
+function clientHits(index: Index, { client, clientName }: Subject): Entry[] {
+  const hits: Entry[] = [];
+  const name = clientName?.toLowerCase();
+  if (name !== undefined) addDomainHits(hits, index.domains, name, 0);
   const networks = client && index.networks[client.family];
   if (networks && networks.lengths.length > 0) {
     const bits = bitsOf(client);
-    for (const length of networks.lengths) yield* networks.entries.get(bits.slice(0, length)) ?? none;
+    for (const length of networks.lengths) addAll(hits, networks.entries.get(bits.slice(0, length)));
   }
-  if (index.regexes.length === 0) return;
-  const texts = [...(clientName === undefined ? [] : [clientName]), ...(client ? [addressText(client)] : [])];
-  for (const { entry, regex } of index.regexes) {
-    if (texts.some((text) => tries(regex, text))) yield entry;
-  }
+  if (index.regexes.length === 0) return hits;
+  const texts = client ? [searched(addressText(client))] : [];
+  if (clientName !== undefined) texts.unshift(searched(clientName));
+  addRegexHits(hits, index.regexes, texts);
+  return hits;
 }
 
-function* mailboxHits(index: Index, address: string | undefined): Generator<Entry> {
-  if (address === undefined) return;
+function mailboxHits(index: Index, address: string | undefined): Entry[] {
+  const hits: Entry[] = [];
+  if (address === undefined) return hits;
   const text = address.toLowerCase();
   const at = text.indexOf('@');
   if (at >= 0 && index.users.longest > 0) {
     const users = usersOf(text.slice(0, at), index.users.longest);
     const domain = text.slice(at);
-    for (const user of users) yield* index.mailboxes.get(user + domain) ?? none;
-    for (const user of users) yield* index.users.entries.get(user) ?? none;
+    for (const user of users) addAll(hits, index.mailboxes.get(user + domain));
+    for (const user of users) addAll(hits, index.users.entries.get(user));
   }
   // postgrey's rule is "behind an @ or a dot": without an @, the whole text is not a domain, but what follows a dot is.
   const start = (at >= 0 ? text.lastIndexOf('@') : text.indexOf('.')) + 1;
-  if (start > 0) yield* domainHits(index.domains, text, start);
-  for (const { entry, regex } of index.regexes) if (tries(regex, address)) yield entry;
+  if (start > 0) addDomainHits(hits, index.domains, text, start);
+  if (index.regexes.length > 0) addRegexHits(hits, index.regexes, [searched(address)]);
+  return hits;
 }
 
 /** Makes whitelists that can be asked out of entries of any kind. */
@@ -184,13 +212,13 @@ export function compile(entries: readonly Entry[]): Whitelist {
   const senders = indexOf(entries, 'sender');
 
   function* matches(subject: Subject, now: number): Generator<Match> {
-    const alive = (entry: Entry) => entry.expiresAt === undefined || entry.expiresAt > now;
-    for (const entry of clientHits(clients, subject))
-      if (alive(entry)) yield { exemption: 'client whitelist', entry };
-    for (const entry of mailboxHits(recipients, subject.recipient))
-      if (alive(entry)) yield { exemption: 'recipient whitelist', entry };
-    for (const entry of mailboxHits(senders, subject.sender))
-      if (alive(entry)) yield { exemption: 'sender whitelist', entry };
+    const isAlive = (entry: Entry) => entry.expiresAt === undefined || entry.expiresAt > now;
+    const client = clientHits(clients, subject).filter(isAlive);
+    for (const entry of client) yield { exemption: 'client whitelist', entry };
+    const recipient = mailboxHits(recipients, subject.recipient).filter(isAlive);
+    for (const entry of recipient) yield { exemption: 'recipient whitelist', entry };
+    const sender = mailboxHits(senders, subject.sender).filter(isAlive);
+    for (const entry of sender) yield { exemption: 'sender whitelist', entry };
   }
 
   return {

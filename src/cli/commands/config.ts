@@ -4,7 +4,6 @@ import { endpointText, parseEndpoint } from '../../config/endpoint.js';
 import type { Option } from '../../config/option.js';
 import { optionNames, options, type OptionName, type Values } from '../../config/options.js';
 import { inetOf, originText, type Origin } from '../../config/resolve.js';
-import { printable } from '../../greylist/printable.js';
 import { Failure } from '../../greylist/failure.js';
 import { excerpt, printable } from '../../greylist/printable.js';
 import { count } from '../../output/format.js';
