@@ -2,14 +2,6 @@ import { isAlive, isClientAlive, type AwlRecord, type Entry, type Memory } from 
 import type { Rules } from '../greylist/settings.js';
 import type { Triplet } from '../greylist/triplet.js';
 
-/** An entry, and whether it began within the rehearsal (and not in the database it started from). */
-interface Kept {
-  readonly entry: Entry;
-  readonly isOwn: boolean;
-  /** What `keep` was told of the client that began it. */
-  readonly label: string | undefined;
-}
-
 /** Told of an entry that was forgotten without having passed, with the label it was kept under. */
 export type Forgotten = (triplet: Triplet, entry: Entry, label: string | undefined) => void;
 
@@ -35,7 +27,8 @@ export interface ReplayMemory {
 const separator = '\0';
 
 function keyOf({ client, sender, recipient }: Triplet): string {
-  return client + separator + sender + separator + recipient;
+  // Joined, not added: a sum would stay in memory beside its parts.
+  return [client, sender, recipient].join(separator);
 }
 
 function tripletOfKey(key: string): Triplet {
@@ -48,48 +41,60 @@ const fewEntries = 20_000;
 
 /** What a rehearsal remembers: as much as a server would, whatever the length of the log. */
 export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMemory {
-  const entries = new Map<string, Kept>();
+  const entries = new Map<string, Entry>();
+  /** Keys of entries not to be reported: they began in the database, or are excused. Mostly few. */
+  const unreported = new Set<string>();
+  /** Labels of those entries that were given one. */
+  const labels = new Map<string, string>();
   const clients = new Map<string, AwlRecord>();
   let tidyAt = fewEntries;
 
-  const forget = (key: string, { entry, isOwn, label }: Kept) => {
-    if (isOwn && entry.passedAt === undefined) forgotten(tripletOfKey(key), entry, label);
+  const forget = (key: string, entry: Entry) => {
+    const isReported = !unreported.delete(key);
+    const label = labels.get(key);
+    if (label !== undefined) labels.delete(key);
+    if (isReported && entry.passedAt === undefined) forgotten(tripletOfKey(key), entry, label);
+  };
+
+  // The same triplet is asked about, decided and kept: its key is made once.
+  let last: Triplet | undefined;
+  let lastKey = '';
+  const keyFor = (triplet: Triplet): string => {
+    if (triplet !== last) lastKey = keyOf(triplet);
+    last = triplet;
+    return lastKey;
   };
 
   return {
-    recall: (triplet, address) => ({
-      entry: entries.get(keyOf(triplet))?.entry,
-      client: clients.get(address),
-    }),
+    recall: (triplet, address) => ({ entry: entries.get(keyFor(triplet)), client: clients.get(address) }),
     keep: (triplet, address, before, after, label) => {
       if (after.entry && after.entry !== before.entry) {
-        const key = keyOf(triplet);
-        const kept = entries.get(key);
+        const key = keyFor(triplet);
         // A younger first_seen is a new beginning: the old entry had been forgotten.
-        const isAnew = !kept || after.entry.firstSeen > kept.entry.firstSeen;
-        if (kept && isAnew) forget(key, kept);
-        entries.set(key, {
-          entry: after.entry,
-          isOwn: isAnew || kept.isOwn,
-          label: (isAnew ? label : undefined) ?? kept?.label,
-        });
+        const isAnew = !before.entry || after.entry.firstSeen > before.entry.firstSeen;
+        if (before.entry && isAnew) forget(key, before.entry);
+        if (isAnew && label !== undefined) labels.set(key, label);
+        entries.set(key, after.entry);
       }
       if (after.client && after.client !== before.client) clients.set(address, after.client);
     },
-    isOwn: (triplet) => entries.get(keyOf(triplet))?.isOwn === true,
+    isOwn: (triplet) => entries.has(keyFor(triplet)) && !unreported.has(keyFor(triplet)),
     excuse: (triplet) => {
-      const kept = entries.get(keyOf(triplet));
-      if (!kept?.isOwn) return false;
-      entries.set(keyOf(triplet), { ...kept, isOwn: false });
+      const key = keyFor(triplet);
+      if (!entries.has(key) || unreported.has(key)) return false;
+      unreported.add(key);
       return true;
     },
-    preload: (triplet, entry) => entries.set(keyOf(triplet), { entry, isOwn: false, label: undefined }),
+    preload: (triplet, entry) => {
+      entries.set(keyOf(triplet), entry);
+      unreported.add(keyOf(triplet));
+    },
     preloadClient: (address, client) => clients.set(address, client),
     tidy: (now) => {
       if (entries.size + clients.size < tidyAt) return;
-      for (const [key, kept] of entries) {
-        if (isAlive(kept.entry, now, rules)) continue;
-        forget(key, kept);
+      for (const [key, entry] of entries) {
+        if (isAlive(entry, now, rules)) continue;
+        forget(key, entry);
         entries.delete(key);
       }
       for (const [address, client] of clients) {
@@ -99,10 +104,10 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
       tidyAt = Math.max(fewEntries, 2 * (entries.size + clients.size));
     },
     finish: () => {
-      for (const [key, kept] of entries) forget(key, kept);
+      for (const [key, entry] of entries) forget(key, entry);
     },
     *entries() {
-      for (const [key, { entry }] of entries) yield [tripletOfKey(key), entry];
+      for (const [key, entry] of entries) yield [tripletOfKey(key), entry];
     },
     clients: () => clients.entries(),
   };
