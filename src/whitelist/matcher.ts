@@ -50,6 +50,8 @@ interface Regex {
   readonly regex: RE2JS;
   /** What every match of ASCII text holds, in lower case. */
   readonly literal: string;
+  /** False when no address can hold the literal. */
+  readonly mayMatchAddress: boolean;
 }
 
 /** The entries of one kind; clients have networks, mailboxes have users and mailboxes, both have the rest. */
@@ -59,6 +61,7 @@ interface Index {
   readonly mailboxes: EntryMap;
   readonly networks: { readonly 4: Networks; readonly 6: Networks };
   readonly regexes: Regex[];
+  readonly isEmpty: boolean;
 }
 
 const octetBits = Array.from({ length: 256 }, (_, octet) => octet.toString(2).padStart(8, '0'));
@@ -80,6 +83,11 @@ function putText(texts: Texts, key: string, entry: Entry): void {
   texts.longest = Math.max(texts.longest, key.length);
 }
 
+function preparedRegex(entry: Entry, regex: RE2JS): Regex {
+  const literal = requiredLiteral(regex.pattern());
+  return { entry, regex, literal, mayMatchAddress: /^[0-9a-f.:]*$/.test(literal) };
+}
+
 function addTo(index: Index, entry: Entry): void {
   const { rule } = entry;
   switch (rule.type) {
@@ -99,7 +107,7 @@ function addTo(index: Index, entry: Entry): void {
       break;
     }
     case 'regex':
-      index.regexes.push({ entry, regex: rule.regex, literal: requiredLiteral(rule.regex.pattern()) });
+      index.regexes.push(preparedRegex(entry, rule.regex));
       break;
   }
 }
@@ -110,15 +118,17 @@ function networkLengths(networks: Networks): number[] {
   return [...lengths].sort((one, other) => other - one);
 }
 
-function indexOf(entries: readonly Entry[], kind: ListKind): Index {
+function indexOf(allEntries: readonly Entry[], kind: ListKind): Index {
+  const entries = allEntries.filter((entry) => entry.kind === kind);
   const index: Index = {
     domains: { entries: new Map(), longest: 0 },
     users: { entries: new Map(), longest: 0 },
     mailboxes: new Map(),
     networks: { 4: { entries: new Map(), lengths: [] }, 6: { entries: new Map(), lengths: [] } },
     regexes: [],
+    isEmpty: entries.length === 0,
   };
-  for (const entry of entries) if (entry.kind === kind) addTo(index, entry);
+  for (const entry of entries) addTo(index, entry);
   for (const networks of [index.networks[4], index.networks[6]]) networks.lengths = networkLengths(networks);
   return index;
 }
@@ -138,28 +148,15 @@ function addDomainHits(hits: Entry[], domains: Texts, text: string, start: numbe
 
 const beyondAscii = /[^\0-\x7f]/;
 
-/** A text for expressions; in lower case where it is ASCII: beyond, letters have other cases (the Kelvin sign is a k). */
-interface Searched {
-  readonly text: string;
-  readonly folded: string | undefined;
-}
-
-function searched(text: string): Searched {
-  return { text, folded: beyondAscii.test(text) ? undefined : text.toLowerCase() };
-}
-
 /** Longer than any real address or name; what is longer is a stranger's try to keep the server busy. */
 const longestForRegex = 1024;
 
-/** Adds the entries of the expressions that match one of the texts. */
-function addRegexHits(hits: Entry[], regexes: readonly Regex[], texts: readonly Searched[]): void {
-  for (const { entry, regex, literal } of regexes) {
-    const matches = ({ text, folded }: Searched) =>
-      text.length <= longestForRegex &&
-      (folded === undefined || folded.includes(literal)) &&
-      regex.test(text);
-    if (texts.some(matches)) hits.push(entry);
-  }
+/** True when the expression matches; `folded` is the text in lower case. */
+function matchesText({ regex, literal }: Regex, text: string, folded: string): boolean {
+  if (text.length > longestForRegex) return false;
+  // Beyond ASCII, letters have other cases than these: the Kelvin sign is a k.
+  if (!folded.includes(literal) && !beyondAscii.test(text)) return false;
+  return regex.test(text);
 }
 
 /** The ways to read a local part as user, or as user+extension with an extension that is not empty. */
@@ -180,16 +177,17 @@ function clientHits(index: Index, { client, clientName }: Subject): Entry[] {
     const bits = bitsOf(client);
     for (const length of networks.lengths) addAll(hits, networks.entries.get(bits.slice(0, length)));
   }
-  if (index.regexes.length === 0) return hits;
-  const texts = client ? [searched(addressText(client))] : [];
-  if (clientName !== undefined) texts.unshift(searched(clientName));
-  addRegexHits(hits, index.regexes, texts);
+  for (const regex of index.regexes) {
+    const isNamed = name !== undefined && matchesText(regex, clientName ?? name, name);
+    const isHit = isNamed || (client && regex.mayMatchAddress && regex.regex.test(addressText(client)));
+    if (isHit) hits.push(regex.entry);
+  }
   return hits;
 }
 
 function mailboxHits(index: Index, address: string | undefined): Entry[] {
   const hits: Entry[] = [];
-  if (address === undefined) return hits;
+  if (address === undefined || index.isEmpty) return hits;
   const text = address.toLowerCase();
   const at = text.indexOf('@');
   if (at >= 0 && index.users.longest > 0) {
@@ -201,7 +199,7 @@ function mailboxHits(index: Index, address: string | undefined): Entry[] {
   // postgrey's rule is "behind an @ or a dot": without an @, the whole text is not a domain, but what follows a dot is.
   const start = (at >= 0 ? text.lastIndexOf('@') : text.indexOf('.')) + 1;
   if (start > 0) addDomainHits(hits, index.domains, text, start);
-  if (index.regexes.length > 0) addRegexHits(hits, index.regexes, [searched(address)]);
+  for (const regex of index.regexes) if (matchesText(regex, address, text)) hits.push(regex.entry);
   return hits;
 }
 
@@ -211,22 +209,23 @@ export function compile(entries: readonly Entry[]): Whitelist {
   const recipients = indexOf(entries, 'recipient');
   const senders = indexOf(entries, 'sender');
 
-  function* matches(subject: Subject, now: number): Generator<Match> {
-    const isAlive = (entry: Entry) => entry.expiresAt === undefined || entry.expiresAt > now;
-    const client = clientHits(clients, subject).filter(isAlive);
-    for (const entry of client) yield { exemption: 'client whitelist', entry };
-    const recipient = mailboxHits(recipients, subject.recipient).filter(isAlive);
-    for (const entry of recipient) yield { exemption: 'recipient whitelist', entry };
-    const sender = mailboxHits(senders, subject.sender).filter(isAlive);
-    for (const entry of sender) yield { exemption: 'sender whitelist', entry };
-  }
+  const kinds: readonly (readonly [Match['exemption'], (subject: Subject) => Entry[]])[] = [
+    ['client whitelist', (subject) => clientHits(clients, subject)],
+    ['recipient whitelist', (subject) => mailboxHits(recipients, subject.recipient)],
+    ['sender whitelist', (subject) => mailboxHits(senders, subject.sender)],
+  ];
+  const isAlive = (entry: Entry, now: number) => entry.expiresAt === undefined || entry.expiresAt > now;
 
   return {
     match(subject, now) {
-      for (const match of matches(subject, now)) return match;
+      for (const [exemption, hits] of kinds)
+        for (const entry of hits(subject)) if (isAlive(entry, now)) return { exemption, entry };
       return undefined;
     },
-    all: (subject, now) => [...matches(subject, now)],
+    all: (subject, now) =>
+      kinds.flatMap(([exemption, hits]) =>
+        hits(subject).flatMap((entry) => (isAlive(entry, now) ? [{ exemption, entry }] : [])),
+      ),
   };
 }
 
