@@ -6,7 +6,8 @@
  *   - it passes when now − first_seen ≥ delay; an early retry does not reset first_seen;
  *   - not passed yet, it is forgotten when now − first_seen > retry window;
  *   - passed, it stays passed while used at least once in max age, whatever the delay is set to later;
- *   - a first_seen in the future (the clock was set back) counts as now.
+ *   - a first_seen in the future (the clock was set back) counts as now;
+ *   - released by the operator, or met by an open window of its recipient, it passes before the delay is over.
  */
 import { addressText } from './address.js';
 import type { Attempt } from './attempt.js';
@@ -26,7 +27,7 @@ export type Exemption =
   | 'store unavailable';
 
 /** The closed list of reasons; postgrey's words where it has one. */
-export type Reason = Exemption | 'client AWL' | 'triplet found' | 'new' | 'early-retry';
+export type Reason = Exemption | 'client AWL' | 'triplet found' | 'released' | 'new' | 'early-retry';
 
 /** What is remembered of a triplet. Times are epoch seconds. */
 export interface Entry {
@@ -38,6 +39,8 @@ export interface Entry {
   readonly passedAt?: number | undefined;
   /** Attempts that passed. */
   readonly passes: number;
+  /** When the operator released it, so that its next attempt passes. */
+  readonly releasedAt?: number | undefined;
 }
 
 /** What the auto-whitelist (AWL) knows of one client address. */
@@ -52,6 +55,8 @@ export interface AwlRecord {
 export interface Memory {
   readonly entry?: Entry | undefined;
   readonly client?: AwlRecord | undefined;
+  /** Until then, epoch seconds, all mail to the recipient passes. */
+  readonly openUntil?: number | undefined;
 }
 
 /** An attempt that passes whatever is remembered. */
@@ -141,11 +146,19 @@ export function decide(attempt: PreparedAttempt, memory: Memory): Decided {
   }
 
   const entry = memory.entry && isAlive(memory.entry, now, rules) ? memory.entry : undefined;
+  return decideTriplet(now, rules, { ...memory, entry, client }, memory);
+}
+
+/** `known` is what of `memory` is still to be believed. */
+function decideTriplet(now: number, rules: Rules, known: Memory, memory: Memory): Decided {
+  const { entry, client } = known;
   const firstSeen = Math.min(entry?.firstSeen ?? now, now);
   const waited = now - firstSeen;
   const deferrals = entry?.deferrals ?? 0;
 
-  if (entry?.passedAt === undefined && waited < rules.delaySeconds) {
+  const isDue = entry?.passedAt !== undefined || waited >= rules.delaySeconds;
+  const isReleased = !isDue && (entry?.releasedAt !== undefined || (known.openUntil ?? 0) > now);
+  if (!isDue && !isReleased) {
     return {
       decision: {
         verdict: 'greylist',
@@ -162,19 +175,21 @@ export function decide(attempt: PreparedAttempt, memory: Memory): Decided {
     deferrals,
     passedAt: entry?.passedAt ?? now,
     passes: (entry?.passes ?? 0) + 1,
+    ...(entry?.releasedAt !== undefined && { releasedAt: entry.releasedAt }),
   };
-  const reason: Reason = entry ? 'triplet found' : 'new';
+  const reason: Reason = isReleased ? 'released' : entry ? 'triplet found' : 'new';
   // Nothing is proved by a triplet that never had to come back (delay 0).
   if (entry?.passedAt !== undefined || deferrals === 0) {
     return { decision: passed(reason), memory: { ...memory, entry: after } };
   }
-  if (rules.awlClients === 0 || !mayCount(client, now)) {
+  // Nor by one that was let through before the delay was over.
+  if (isReleased || rules.awlClients === 0 || !mayCount(client, now)) {
     return { decision: passed(reason, { delaySeconds: waited }), memory: { ...memory, entry: after } };
   }
   const record = counted(client, now);
   const joinedAwl = record.count === rules.awlClients;
   return {
     decision: passed(reason, { delaySeconds: waited, ...(joinedAwl && { joinedAwl }) }),
-    memory: { entry: after, client: record },
+    memory: { ...memory, entry: after, client: record },
   };
 }

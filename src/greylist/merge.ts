@@ -1,4 +1,5 @@
 import type { AwlRecord, Entry } from './decide.js';
+import type { ListedEntry } from './store.js';
 
 function earlier(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
@@ -7,12 +8,14 @@ function earlier(a: number | undefined, b: number | undefined): number | undefin
 /** What two stores know of one triplet, as one. Merging the same again changes nothing, and the order does not matter. */
 export function mergeEntries(a: Entry, b: Entry): Entry {
   const passedAt = earlier(a.passedAt, b.passedAt);
+  const releasedAt = earlier(a.releasedAt, b.releasedAt);
   return {
     firstSeen: Math.min(a.firstSeen, b.firstSeen),
     lastSeen: Math.max(a.lastSeen, b.lastSeen),
     deferrals: Math.max(a.deferrals, b.deferrals),
     ...(passedAt !== undefined && { passedAt }),
     passes: Math.max(a.passes, b.passes),
+    ...(releasedAt !== undefined && { releasedAt }),
   };
 }
 
@@ -28,6 +31,23 @@ export function sameEntry(a: Entry, b: Entry): boolean {
     a.lastSeen === b.lastSeen &&
     a.deferrals === b.deferrals &&
     a.passedAt === b.passedAt &&
-    a.passes === b.passes
+    a.passes === b.passes &&
+    a.releasedAt === b.releasedAt
   );
+}
+
+/** What two stores know of one whitelist entry, as `a` with the longer life, the older beginning and the larger of all counts. */
+export function mergeListed(a: ListedEntry, b: Omit<ListedEntry, 'id'>): ListedEntry {
+  const { expiresAt, lastHit, ...rest } = a;
+  const expires =
+    expiresAt === undefined || b.expiresAt === undefined ? undefined : Math.max(expiresAt, b.expiresAt);
+  const last = lastHit === undefined ? b.lastHit : Math.max(lastHit, b.lastHit ?? lastHit);
+  return {
+    ...rest,
+    comment: a.comment || b.comment,
+    addedAt: Math.min(a.addedAt, b.addedAt),
+    ...(expires !== undefined && { expiresAt: expires }),
+    hits: Math.max(a.hits, b.hits),
+    ...(last !== undefined && { lastHit: last }),
+  };
 }

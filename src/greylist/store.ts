@@ -16,7 +16,7 @@ export interface StoredClient extends AwlRecord {
   readonly address: string;
 }
 
-/** How many entries and client records were new, and how many were changed. */
+/** How many entries and records were new, and how many were changed. */
 export interface Merged {
   readonly added: number;
   readonly changed: number;
@@ -24,12 +24,53 @@ export interface Merged {
 
 export type EntryState = 'waiting' | 'passed';
 
-/** Which entries to list; all given conditions must hold. Texts are compared exactly with the key's parts. */
+/** Which entries are meant; all given conditions must hold. Texts are compared exactly with the key's parts. */
 export interface EntryFilter {
   readonly client?: string | undefined;
   readonly sender?: string | undefined;
   readonly recipient?: string | undefined;
   readonly state?: EntryState | undefined;
+  /** The mail domain of sender or recipient, or one above it; in lower case. */
+  readonly domain?: string | undefined;
+  /** Last seen at that time or later, epoch seconds. */
+  readonly lastSeenFrom?: number | undefined;
+  /** Last seen before that time, epoch seconds. */
+  readonly lastSeenBefore?: number | undefined;
+}
+
+/** What entries can be sorted by, besides their key. */
+export type SortField = 'firstSeen' | 'lastSeen' | 'deferrals' | 'passes';
+
+/** An order of entries: by a field, or by the key where there is none; the same are in the order of their keys. */
+export interface EntryOrder {
+  readonly by?: SortField | undefined;
+  readonly isReversed: boolean;
+}
+
+/** The key of an entry that is to go. */
+export interface EntryRemoval {
+  readonly triplet: Triplet;
+  /** Where given, an entry that was used since it was read stays. */
+  readonly lastSeen?: number | undefined;
+}
+
+/** The key of an auto-whitelist record that is to go. */
+export interface ClientRemoval {
+  readonly address: string;
+  /** Where given, a record that was counted since it was read stays. */
+  readonly lastCounted?: number | undefined;
+}
+
+/** Until when, epoch seconds, all mail to a recipient passes. */
+export interface RecipientWindow {
+  readonly recipient: string;
+  readonly until: number;
+}
+
+/** What can be taken over beside entries and clients. */
+export interface MoreToMerge {
+  readonly listed: readonly Omit<ListedEntry, 'id'>[];
+  readonly windows: readonly RecipientWindow[];
 }
 
 /** How often a verdict was given for a reason in one hour. */
@@ -83,6 +124,10 @@ export interface StoreInfo {
   readonly newestLastSeen?: number | undefined;
 }
 
+/**
+ * Where a store keeps other words than people use (hashes), filters, `recall`, `settle`, `merge` and whatever takes a single address
+ * or recipient are given the words of people; what takes keys is given keys as `entries` and `clients` gave them.
+ */
 export interface Store {
   /**
    * Decides the attempts in their order, each seeing what the earlier ones wrote, and resolves when the result outlives a
@@ -93,16 +138,37 @@ export interface Store {
   recall(triplet: Triplet, address: string): Promise<Memory>;
   /** Up to `limit` entries in the order of their keys (client, sender, recipient; by code point), after the key `after`. */
   entries(filter: EntryFilter, limit: number, after?: Triplet): Promise<StoredEntry[]>;
+  /**
+   * Up to `limit` entries from number `from` on (0 the first) of all that `filter` lets through, in this order. The order is made when
+   * `from` is 0 and kept, as it was then, for the calls that go on in it; a store keeps one at a time.
+   */
+  sorted(filter: EntryFilter, order: EntryOrder, limit: number, from: number): Promise<StoredEntry[]>;
+  /** Removes these in one step; resolves to how many there were. Callers keep the batches small. */
+  remove(entries: readonly EntryRemoval[], clients: readonly ClientRemoval[]): Promise<number>;
+  /** Lets the next attempt of these pass that wait and were not released yet; resolves to how many. */
+  release(triplets: readonly Triplet[], now: number): Promise<number>;
+  /** The windows that were opened, also those that are over, by recipient. */
+  windows(): Promise<RecipientWindow[]>;
+  /** Lets all mail to a recipient pass until then; replaces the window there is. */
+  openWindow(recipient: string, until: number): Promise<void>;
+  /** Resolves to false when there was no window. */
+  closeWindow(recipient: string): Promise<boolean>;
+  /** Removes the auto-whitelist record of an address; resolves to false when there was none. */
+  forgetClient(address: string): Promise<boolean>;
   /** Up to `limit` auto-whitelist records in the order of their addresses, after the address `after`. */
   clients(limit: number, after?: string): Promise<StoredClient[]>;
   /**
    * Takes over what is known from elsewhere: of two entries of one triplet the earlier first_seen and passed_at and the larger of all
-   * else, so that doing it twice changes nothing. All or nothing.
+   * else, so that doing it twice changes nothing; of two windows the later end. All or nothing.
    */
-  merge(entries: readonly StoredEntry[], clients: readonly StoredClient[]): Promise<Merged>;
+  merge(
+    entries: readonly StoredEntry[],
+    clients: readonly StoredClient[],
+    more?: MoreToMerge,
+  ): Promise<Merged>;
   /**
    * Looks at the next `limit` or so entries and client records (a store may look at all) and removes those that `rules` have forgotten at `now`. Each call goes
-   * on where the last one stopped; `done` when all have been looked at, and the next call begins anew.
+   * on where the last one stopped, and takes away windows that are over; `done` when all have been looked at, and the next call begins anew.
    */
   purge(now: number, rules: Rules, limit: number): Promise<Purged>;
   /** Counts of the hours that begin at or after `since`, oldest first. */
@@ -144,6 +210,20 @@ export async function* allClients(store: Store, pageSize = 1000): AsyncGenerator
     const page = await store.clients(pageSize, after);
     yield* page;
     after = page.at(-1)?.address;
+    if (page.length < pageSize) return;
+  }
+}
+
+/** Every entry that `filter` lets through, in this order, page by page. */
+export async function* allSorted(
+  store: Store,
+  filter: EntryFilter,
+  order: EntryOrder,
+  pageSize = 1000,
+): AsyncGenerator<StoredEntry> {
+  for (let from = 0; ; from += pageSize) {
+    const page = await store.sorted(filter, order, pageSize, from);
+    yield* page;
     if (page.length < pageSize) return;
   }
 }

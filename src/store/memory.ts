@@ -5,18 +5,24 @@ import {
   type AwlRecord,
   type Decision,
   type Entry,
+  type Memory,
   type PreparedAttempt,
 } from '../greylist/decide.js';
-import { mergeClients, mergeEntries, sameEntry } from '../greylist/merge.js';
+import { mergeClients, mergeEntries, mergeListed, sameEntry } from '../greylist/merge.js';
 import type { Rules } from '../greylist/settings.js';
 import type {
+  ClientRemoval,
   DelayTally,
   EntryFilter,
+  EntryOrder,
+  EntryRemoval,
   ListedEntry,
   ListKind,
   Merged,
+  MoreToMerge,
   NewListedEntry,
   Purged,
+  RecipientWindow,
   Store,
   StoredClient,
   StoredEntry,
@@ -24,30 +30,13 @@ import type {
   Tally,
 } from '../greylist/store.js';
 import type { Triplet } from '../greylist/triplet.js';
+import { compareTriplets, comparison, matches, summary } from './listing.js';
 import { attemptsOf, delayClass, tallyHour, tallyKey } from './tally.js';
 
 const separator = '\0';
 
 function keyOf(triplet: Triplet): string {
   return [triplet.client, triplet.sender, triplet.recipient].join(separator);
-}
-
-function matches(entry: StoredEntry, filter: EntryFilter): boolean {
-  return (
-    (filter.client === undefined || filter.client === entry.triplet.client) &&
-    (filter.sender === undefined || filter.sender === entry.triplet.sender) &&
-    (filter.recipient === undefined || filter.recipient === entry.triplet.recipient) &&
-    (filter.state === undefined || (filter.state === 'passed') === (entry.passedAt !== undefined))
-  );
-}
-
-/** Orders triplets by client, sender, recipient, each by code point, as SQLite's binary collation does with UTF-8. */
-function compareTriplets(a: Triplet, b: Triplet): number {
-  return (
-    Buffer.compare(Buffer.from(a.client), Buffer.from(b.client)) ||
-    Buffer.compare(Buffer.from(a.sender), Buffer.from(b.sender)) ||
-    Buffer.compare(Buffer.from(a.recipient), Buffer.from(b.recipient))
-  );
 }
 
 /** A store that forgets everything when the process ends: for rehearsals, and the model the other stores are held against. */
@@ -57,6 +46,8 @@ export class MemoryStore implements Store {
   readonly #tallies = new Map<string, Tally>();
   readonly #delays = new Map<string, DelayTally & { readonly hour: number }>();
   readonly #listed = new Map<string, ListedEntry>();
+  readonly #windows = new Map<string, number>();
+  #sorted: readonly StoredEntry[] = [];
   #revision = 0;
   #lastId = 0;
 
@@ -89,7 +80,7 @@ export class MemoryStore implements Store {
 
   #remember(attempt: Extract<PreparedAttempt, { triplet: Triplet }>): Decision {
     const key = keyOf(attempt.triplet);
-    const before = { entry: this.#entries.get(key)?.entry, client: this.#clients.get(attempt.address) };
+    const before = this.#memory(attempt.triplet, attempt.address);
     const { decision, memory } = decide(attempt, before);
     if (memory.entry && memory.entry !== before.entry) {
       this.#entries.set(key, { triplet: attempt.triplet, entry: memory.entry });
@@ -105,8 +96,16 @@ export class MemoryStore implements Store {
   }
 
   recall(triplet: Triplet, address: string) {
-    const entry = this.#entries.get(keyOf(triplet))?.entry;
-    return Promise.resolve({ entry, client: this.#clients.get(address) });
+    return Promise.resolve(this.#memory(triplet, address));
+  }
+
+  #memory(triplet: Triplet, address: string): Memory {
+    const openUntil = this.#windows.get(triplet.recipient);
+    return {
+      entry: this.#entries.get(keyOf(triplet))?.entry,
+      client: this.#clients.get(address),
+      ...(openUntil !== undefined && { openUntil }),
+    };
   }
 
   #stored(): StoredEntry[] {
@@ -120,6 +119,62 @@ export class MemoryStore implements Store {
     return Promise.resolve(found.sort((a, b) => compareTriplets(a.triplet, b.triplet)).slice(0, limit));
   }
 
+  sorted(filter: EntryFilter, order: EntryOrder, limit: number, from: number): Promise<StoredEntry[]> {
+    if (from === 0) {
+      const found = this.#stored().filter((entry) => matches(entry, filter));
+      this.#sorted = found.sort(comparison(order));
+    }
+    return Promise.resolve(this.#sorted.slice(from, from + limit));
+  }
+
+  remove(entries: readonly EntryRemoval[], clients: readonly ClientRemoval[]): Promise<number> {
+    let removed = 0;
+    for (const { triplet, lastSeen } of entries) {
+      const found = this.#entries.get(keyOf(triplet));
+      if (!found || (lastSeen !== undefined && found.entry.lastSeen !== lastSeen)) continue;
+      this.#entries.delete(keyOf(triplet));
+      removed += 1;
+    }
+    for (const { address, lastCounted } of clients) {
+      const found = this.#clients.get(address);
+      if (!found || (lastCounted !== undefined && found.lastCounted !== lastCounted)) continue;
+      this.#clients.delete(address);
+      removed += 1;
+    }
+    return Promise.resolve(removed);
+  }
+
+  release(triplets: readonly Triplet[], now: number): Promise<number> {
+    let released = 0;
+    for (const triplet of triplets) {
+      const { entry } = this.#entries.get(keyOf(triplet)) ?? {};
+      if (!entry || entry.passedAt !== undefined || entry.releasedAt !== undefined) continue;
+      this.#entries.set(keyOf(triplet), { triplet, entry: { ...entry, releasedAt: now } });
+      released += 1;
+    }
+    return Promise.resolve(released);
+  }
+
+  windows(): Promise<RecipientWindow[]> {
+    const found = Array.from(this.#windows, ([recipient, until]) => ({ recipient, until }));
+    return Promise.resolve(
+      found.sort((a, b) => Buffer.compare(Buffer.from(a.recipient), Buffer.from(b.recipient))),
+    );
+  }
+
+  openWindow(recipient: string, until: number): Promise<void> {
+    this.#windows.set(recipient, until);
+    return Promise.resolve();
+  }
+
+  closeWindow(recipient: string): Promise<boolean> {
+    return Promise.resolve(this.#windows.delete(recipient));
+  }
+
+  forgetClient(address: string): Promise<boolean> {
+    return Promise.resolve(this.#clients.delete(address));
+  }
+
   clients(limit: number, after?: string): Promise<StoredClient[]> {
     const found = Array.from(this.#clients, ([address, client]) => ({ address, ...client }))
       .filter(({ address }) => after === undefined || address > after)
@@ -127,7 +182,11 @@ export class MemoryStore implements Store {
     return Promise.resolve(found.slice(0, limit));
   }
 
-  merge(entries: readonly StoredEntry[], clients: readonly StoredClient[]): Promise<Merged> {
+  merge(
+    entries: readonly StoredEntry[],
+    clients: readonly StoredClient[],
+    more?: MoreToMerge,
+  ): Promise<Merged> {
     let [added, changed] = [0, 0];
     for (const { triplet, ...entry } of entries) {
       const key = keyOf(triplet);
@@ -144,7 +203,30 @@ export class MemoryStore implements Store {
       else if (before.count !== after.count || before.lastCounted !== after.lastCounted) changed += 1;
       this.#clients.set(address, after);
     }
-    return Promise.resolve({ added, changed });
+    const others = more ? this.#mergeMore(more) : { added: 0, changed: 0 };
+    return Promise.resolve({ added: added + others.added, changed: changed + others.changed });
+  }
+
+  #mergeMore({ listed, windows }: MoreToMerge): Merged {
+    let [added, changed] = [0, 0];
+    for (const entry of listed) {
+      const key = entry.kind + separator + entry.pattern;
+      const before = this.#listed.get(key);
+      this.#lastId += before ? 0 : 1;
+      const after = before ? mergeListed(before, entry) : { ...entry, id: this.#lastId };
+      this.#listed.set(key, after);
+      if (!before) added += 1;
+      else if (JSON.stringify(after) !== JSON.stringify(mergeListed(before, before))) changed += 1;
+    }
+    this.#revision += added + changed;
+    for (const { recipient, until } of windows) {
+      const before = this.#windows.get(recipient);
+      if (before !== undefined && before >= until) continue;
+      if (before === undefined) added += 1;
+      else changed += 1;
+      this.#windows.set(recipient, until);
+    }
+    return { added, changed };
   }
 
   purge(now: number, rules: Rules): Promise<Purged> {
@@ -154,6 +236,9 @@ export class MemoryStore implements Store {
     }
     for (const [address, client] of this.#clients) {
       if (!isClientAlive(client, now, rules) && this.#clients.delete(address)) removed += 1;
+    }
+    for (const [recipient, until] of this.#windows) {
+      if (until <= now && this.#windows.delete(recipient)) removed += 1;
     }
     return Promise.resolve({ removed, done: true });
   }
@@ -196,24 +281,13 @@ export class MemoryStore implements Store {
   }
 
   info(): Promise<StoreInfo> {
-    const entries = this.#stored();
-    const passed = entries.filter((entry) => entry.passedAt !== undefined).length;
     return Promise.resolve({
       engine: 'memory',
       schemaVersion: 0,
       sizeBytes: 0,
-      waiting: entries.length - passed,
-      passed,
+      ...summary(this.#stored()),
       clients: this.#clients.size,
       listed: this.#listed.size,
-      oldestFirstSeen: entries.reduce<number | undefined>(
-        (old, { firstSeen }) => Math.min(old ?? firstSeen, firstSeen),
-        undefined,
-      ),
-      newestLastSeen: entries.reduce<number | undefined>(
-        (young, { lastSeen }) => Math.max(young ?? lastSeen, lastSeen),
-        undefined,
-      ),
     });
   }
 

@@ -15,31 +15,43 @@ const keyBytes = 32;
 export function hashed(store: Store, key: Buffer): Store {
   const hide = (part: string, text: string) =>
     createHmac('sha256', key).update(`${part}\0${text}`).digest('hex').slice(0, 32);
+  const hideRecipient = (recipient: string) => hide('recipient', recipient);
   const hideTriplet = (triplet: Triplet): Triplet => ({
     client: hide('client', triplet.client),
     sender: hide('sender', triplet.sender),
-    recipient: hide('recipient', triplet.recipient),
+    recipient: hideRecipient(triplet.recipient),
   });
   const hideAddress = (address: string) => hide('address', address);
   const hideAttempt = (attempt: PreparedAttempt): PreparedAttempt =>
     attempt.exemption === undefined
       ? { ...attempt, triplet: hideTriplet(attempt.triplet), address: hideAddress(attempt.address) }
       : attempt;
-  const hideFilter = ({ client, sender, recipient, state }: EntryFilter): EntryFilter => ({
+  const hideFilter = ({ client, sender, recipient, ...rest }: EntryFilter): EntryFilter => ({
+    ...rest,
     client: client === undefined ? undefined : hide('client', client),
     sender: sender === undefined ? undefined : hide('sender', sender),
-    recipient: recipient === undefined ? undefined : hide('recipient', recipient),
-    state,
+    recipient: recipient === undefined ? undefined : hideRecipient(recipient),
   });
   return {
     settle: (attempts) => store.settle(attempts.map(hideAttempt)),
     recall: (triplet, address) => store.recall(hideTriplet(triplet), hideAddress(address)),
     entries: (filter, limit, after) => store.entries(hideFilter(filter), limit, after),
+    sorted: (filter, order, limit, from) => store.sorted(hideFilter(filter), order, limit, from),
+    remove: (entries, clients) => store.remove(entries, clients),
+    release: (triplets, now) => store.release(triplets, now),
+    windows: () => store.windows(),
+    openWindow: (recipient, until) => store.openWindow(hideRecipient(recipient), until),
+    closeWindow: (recipient) => store.closeWindow(hideRecipient(recipient)),
+    forgetClient: (address) => store.forgetClient(hideAddress(address)),
     clients: (limit, after) => store.clients(limit, after),
-    merge: (entries, clients) =>
+    merge: (entries, clients, more) =>
       store.merge(
         entries.map((entry) => ({ ...entry, triplet: hideTriplet(entry.triplet) })),
         clients.map((client) => ({ ...client, address: hideAddress(client.address) })),
+        more && {
+          ...more,
+          windows: more.windows.map((window) => ({ ...window, recipient: hideRecipient(window.recipient) })),
+        },
       ),
     purge: (now, rules, limit) => store.purge(now, rules, limit),
     tallies: (since) => store.tallies(since),

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import type { KeyedAttempt } from '#src/greylist/decide.js';
 import { defaultSettings, type Rules } from '#src/greylist/settings.js';
-import { allClients, allEntries, type Store } from '#src/greylist/store.js';
+import {
+  allClients,
+  allEntries,
+  allSorted,
+  type EntryFilter,
+  type EntryOrder,
+  type Store,
+} from '#src/greylist/store.js';
 import { MemoryStore } from '#src/store/memory.js';
 import { hashed } from '#src/store/privacy.js';
 import { openSqlite } from '#src/store/sqlite/client.js';
@@ -246,6 +253,160 @@ for (const [name, open] of Object.entries(stores)) {
         ],
         [name, 1, 1, 1, 0, 10, 400],
       );
+    });
+
+    test('filters by mail domain and by when they were last seen', async (t) => {
+      const store = await open(t);
+      await store.settle([
+        keyed(10, 'a@s'),
+        keyed(20, 'b@sub.s'),
+        keyed(30, 'c@xs'),
+        keyed(40, 's'),
+        keyed(50, ''),
+      ]);
+      const senders = async (filter: EntryFilter) =>
+        (await store.entries(filter, 10)).map((entry) => entry.triplet.sender);
+      assert.deepEqual(await senders({ domain: 's' }), ['a@s', 'b@sub.s']);
+      assert.deepEqual(await senders({ domain: 'sub.s' }), ['b@sub.s']);
+      assert.equal((await senders({ domain: 'r' })).length, 5);
+      assert.deepEqual(await senders({ lastSeenFrom: 20, lastSeenBefore: 40 }), ['b@sub.s', 'c@xs']);
+    });
+
+    test('sorts by any field, both ways, page by page, in the order of the beginning', async (t) => {
+      const store = await open(t);
+      await store.settle([
+        keyed(30, 'a@s'),
+        keyed(10, 'b@s'),
+        keyed(11, 'b@s'),
+        keyed(20, 'c@s'),
+        keyed(20, 'd@s'),
+      ]);
+      const senders = async (order: EntryOrder) =>
+        (await all(allSorted(store, {}, order, 2))).map((entry) => entry.triplet.sender[0]).join('');
+      assert.equal(await senders({ isReversed: false }), 'abcd');
+      assert.equal(await senders({ isReversed: true }), 'dcba');
+      assert.equal(await senders({ by: 'firstSeen', isReversed: false }), 'bcda');
+      assert.equal(await senders({ by: 'lastSeen', isReversed: true }), 'acdb');
+      assert.equal(await senders({ by: 'deferrals', isReversed: true }), 'bacd');
+      const order = { by: 'passes', isReversed: false } as const;
+      assert.equal((await store.sorted({ sender: 'a@s' }, order, 2, 0)).length, 1);
+      assert.equal((await store.sorted({}, order, 2, 0)).length, 2);
+      await store.settle([keyed(5, 'e@s')]);
+      assert.deepEqual(
+        (await store.sorted({}, order, 5, 2)).map((entry) => entry.triplet.sender),
+        ['c@s', 'd@s'],
+      );
+    });
+
+    test('removes by key, and keeps what was used since it was read', async (t) => {
+      const store = await open(t);
+      const one = keyed(0).triplet;
+      await store.settle([keyed(0), keyed(310), keyed(0, 'b@s')]);
+      const [client] = await store.clients(5);
+      assert.ok(client);
+      assert.equal(await store.remove([{ triplet: one, lastSeen: 1 }], [{ ...client, lastCounted: 1 }]), 0);
+      const entries = await store.entries({}, 5);
+      assert.equal(await store.remove([...entries, ...entries], [client, client]), 3);
+      assert.equal(await store.remove([{ triplet: one }], []), 0);
+      assert.equal((await store.info()).clients, 0);
+      await store.settle([keyed(0), keyed(310)]);
+      assert.equal(await store.forgetClient('192.0.2.5'), true);
+      assert.equal(await store.forgetClient('192.0.2.5'), false);
+    });
+
+    test('a released triplet passes at its next attempt, told apart and not counted for the auto-whitelist', async (t) => {
+      const store = await open(t);
+      await store.settle([keyed(0), keyed(0, 'b@s'), keyed(0, 'p@s', { rules: { delaySeconds: 0 } })]);
+      const triplets = ['a@s', 'p@s', 'stranger@s'].map((sender) => keyed(0, sender).triplet);
+      assert.equal(await store.release(triplets, 5), 1);
+      assert.equal(await store.release(triplets, 6), 0);
+      const decisions = await store.settle([keyed(10), keyed(10, 'b@s'), keyed(11)]);
+      assert.deepEqual(
+        decisions.map(({ verdict, reason, delaySeconds }) => [verdict, reason, delaySeconds]),
+        [
+          ['pass', 'released', 10],
+          ['greylist', 'early-retry', undefined],
+          ['pass', 'triplet found', undefined],
+        ],
+      );
+      assert.deepEqual(await store.recall(keyed(0).triplet, '192.0.2.5'), {
+        entry: { firstSeen: 0, lastSeen: 11, deferrals: 1, passedAt: 10, passes: 2, releasedAt: 5 },
+        client: undefined,
+      });
+      assert.equal((await store.tallies(0)).find((tally) => tally.reason === 'released')?.count, 1);
+    });
+
+    test('while a window is open all mail to its recipient passes', async (t) => {
+      const store = await open(t);
+      await store.openWindow('b@r', 50);
+      await store.openWindow('b@r', 100);
+      await store.openWindow('other@r', 60);
+      assert.deepEqual(await store.windows(), [
+        { recipient: 'b@r', until: 100 },
+        { recipient: 'other@r', until: 60 },
+      ]);
+      const decisions = await store.settle([keyed(99), keyed(100, 'b@s')]);
+      assert.deepEqual(
+        decisions.map(({ reason }) => reason),
+        ['released', 'new'],
+      );
+      assert.equal((await store.recall(keyed(0).triplet, '')).openUntil, 100);
+      assert.equal((await store.purge(60, defaultSettings, 10)).removed, 1);
+      assert.equal(await store.closeWindow('b@r'), true);
+      assert.equal(await store.closeWindow('b@r'), false);
+      assert.deepEqual(await store.windows(), []);
+    });
+
+    test('takes over whitelist entries and windows, and doing it twice changes nothing', async (t) => {
+      const store = await open(t);
+      const entry = {
+        kind: 'client',
+        pattern: 'example.org',
+        comment: 'x',
+        addedAt: 5,
+        hits: 2,
+        lastHit: 9,
+      } as const;
+      await store.addListed({
+        kind: 'client',
+        pattern: 'example.org',
+        comment: '',
+        addedAt: 7,
+        expiresAt: 8,
+      });
+      const revision = await store.listedRevision();
+      const more = {
+        listed: [entry, { ...entry, kind: 'sender', expiresAt: 99 } as const],
+        windows: [{ recipient: 'b@r', until: 100 }],
+      };
+      assert.deepEqual(await store.merge([], [], more), { added: 2, changed: 1 });
+      assert.notEqual(await store.listedRevision(), revision);
+      assert.deepEqual(await store.merge([], [], more), { added: 0, changed: 0 });
+      assert.deepEqual(
+        (await store.listed()).map(({ id, ...rest }) => ({ ...rest, known: id > 0 })),
+        more.listed.map((listed) => ({ ...listed, known: true })),
+      );
+      assert.deepEqual(await store.windows(), more.windows);
+    });
+
+    test('releases, opens windows and forgets by exact address behind hashed keys', async (t) => {
+      const plain = await open(t);
+      const store = hashed(plain, Buffer.alloc(32, 7));
+      await store.settle([keyed(0), keyed(0, 'b@s'), keyed(300, 'b@s')]);
+      const found = await store.entries({ sender: 'a@s' }, 5);
+      assert.equal(
+        await store.release(
+          found.map(({ triplet }) => triplet),
+          5,
+        ),
+        1,
+      );
+      assert.equal((await store.settle([keyed(10)]))[0]?.reason, 'released');
+      await store.openWindow('b@r', 50);
+      assert.match((await plain.windows())[0]?.recipient ?? '', /^[0-9a-f]{32}$/);
+      assert.equal((await store.settle([keyed(10, 'new@s')]))[0]?.reason, 'released');
+      assert.equal(await store.forgetClient('192.0.2.5'), true);
+      assert.equal(await store.remove(await store.entries({ recipient: 'b@r' }, 5), []), 3);
     });
 
     test('decides the same behind hashed keys, and holds no address in clear', async (t) => {

@@ -219,6 +219,7 @@ const reasons: Record<Reason, true> = {
   'store unavailable': true,
   'client AWL': true,
   'triplet found': true,
+  released: true,
   new: true,
   'early-retry': true,
 };

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { Failure } from '../../greylist/failure.js';
 import type { Store } from '../../greylist/store.js';
 import type { SqliteDatabase } from './database.js';
+import type { Checked, Vacuumed } from './maintenance.js';
 import type { Answer, Call, Method, WorkerError } from './worker.js';
 
 const explanations: Readonly<Record<string, { why: string; hint?: string }>> = {
@@ -42,11 +43,21 @@ interface Waiting {
   readonly reject: (reason: Failure) => void;
 }
 
+/** A store in a file, with what is done to the file as a whole. */
+export interface SqliteStore extends Store {
+  /** Writes a copy of one moment into `file`, which must be empty or not there. */
+  backup(file: string): Promise<void>;
+  /** Looks at every page and index. */
+  check(): Promise<Checked>;
+  /** Gives up to `pages` unused pages back to the file system. */
+  vacuum(pages: number): Promise<Vacuumed>;
+}
+
 /**
  * Opens the SQLite database at `location` in a worker thread of its own, creating the file where there is none (its folder must
  * exist). Rejects with a Failure. A worker that dies is replaced at the next call; what it had been asked is rejected.
  */
-export async function openSqlite(location: string): Promise<Store> {
+export async function openSqlite(location: string): Promise<SqliteStore> {
   const waiting = new Map<number, Waiting>();
   let lastId = 0;
   let worker: Worker | undefined;
@@ -97,6 +108,13 @@ export async function openSqlite(location: string): Promise<Store> {
     settle: proxy('settle'),
     recall: proxy('recall'),
     entries: proxy('entries'),
+    sorted: proxy('sorted'),
+    remove: proxy('remove'),
+    release: proxy('release'),
+    windows: proxy('windows'),
+    openWindow: proxy('openWindow'),
+    closeWindow: proxy('closeWindow'),
+    forgetClient: proxy('forgetClient'),
     clients: proxy('clients'),
     merge: proxy('merge'),
     purge: proxy('purge'),
@@ -107,6 +125,9 @@ export async function openSqlite(location: string): Promise<Store> {
     addListed: proxy('addListed'),
     removeListed: proxy('removeListed'),
     info: proxy('info'),
+    backup: proxy('backup'),
+    check: proxy('check'),
+    vacuum: proxy('vacuum'),
     close: async () => {
       if (!worker) return;
       const ended = once(worker, 'exit');

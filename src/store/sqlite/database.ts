@@ -8,7 +8,6 @@
 import Database from 'better-sqlite3';
 import {
   decide,
-  isAlive,
   type AwlRecord,
   type Decision,
   type Entry,
@@ -18,13 +17,18 @@ import {
 import { mergeClients, mergeEntries, sameEntry } from '../../greylist/merge.js';
 import type { Rules } from '../../greylist/settings.js';
 import type {
+  ClientRemoval,
   DelayTally,
   EntryFilter,
+  EntryOrder,
+  EntryRemoval,
   ListedEntry,
   ListKind,
   Merged,
+  MoreToMerge,
   NewListedEntry,
   Purged,
+  RecipientWindow,
   StoredClient,
   StoredEntry,
   StoreInfo,
@@ -32,8 +36,12 @@ import type {
 } from '../../greylist/store.js';
 import type { Triplet } from '../../greylist/triplet.js';
 import { attemptsOf, delayClass, tallyHour, tallyKey } from '../tally.js';
-import { migrate, schemaVersion } from './schema.js';
-import { entryOf, listedEntry, storedEntry, type EntryRow, type ListedRow } from './rows.js';
+import { migrate } from './schema.js';
+import { selectEntries, selectSorted, sortEntries } from './listing.js';
+import * as maintenance from './maintenance.js';
+import { entryOf, listedEntry, type EntryRow, type ListedRow } from './rows.js';
+import { purgeStep } from './purging.js';
+import * as tidying from './tidying.js';
 
 /** Shorter than the second that a request may wait for the store. */
 const lockTimeoutMs = 800;
@@ -44,10 +52,11 @@ function prepareStatements(db: Database.Database) {
       'SELECT * FROM entries WHERE client = ? AND sender = ? AND recipient = ?',
     ),
     writeEntry: db.prepare(
-      `INSERT INTO entries (client, sender, recipient, first_seen, last_seen, deferrals, passed_at, passes)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO entries (client, sender, recipient, first_seen, last_seen, deferrals, passed_at, passes, released_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET first_seen = excluded.first_seen, last_seen = excluded.last_seen,
-         deferrals = excluded.deferrals, passed_at = excluded.passed_at, passes = excluded.passes`,
+         deferrals = excluded.deferrals, passed_at = excluded.passed_at, passes = excluded.passes,
+         released_at = excluded.released_at`,
     ),
     client: db.prepare<[string], { count: number; last_counted: number }>(
       'SELECT count, last_counted FROM awl WHERE address = ?',
@@ -59,6 +68,7 @@ function prepareStatements(db: Database.Database) {
       `INSERT INTO awl (address, count, last_counted) VALUES (?, ?, ?)
        ON CONFLICT DO UPDATE SET count = excluded.count, last_counted = excluded.last_counted`,
     ),
+    window: db.prepare<[string], number>('SELECT until FROM windows WHERE recipient = ?').pluck(),
     addTally: db.prepare(
       `INSERT INTO tallies (hour, verdict, reason, count) VALUES (?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET count = count + excluded.count`,
@@ -81,17 +91,6 @@ function prepareStatements(db: Database.Database) {
     ),
     removeListed: db.prepare('DELETE FROM whitelist WHERE kind = ? AND pattern = ?'),
     revision: db.prepare("SELECT revision FROM revisions WHERE name = 'whitelist'").pluck(),
-    nextEntries: db.prepare<[string, string, string, number], EntryRow>(
-      'SELECT * FROM entries WHERE (client, sender, recipient) > (?, ?, ?) ORDER BY client, sender, recipient LIMIT ?',
-    ),
-    // As it was read: another process may have used it meanwhile.
-    forgetEntry: db.prepare(
-      'DELETE FROM entries WHERE client = ? AND sender = ? AND recipient = ? AND last_seen = ?',
-    ),
-    expiredClients: db.prepare<[number, number], { address: string }>(
-      'SELECT address FROM awl WHERE last_counted < ? LIMIT ?',
-    ),
-    forgetClient: db.prepare('DELETE FROM awl WHERE address = ? AND last_counted < ?'),
   };
 }
 
@@ -166,28 +165,45 @@ export class SqliteDatabase {
 
   recall(triplet: Triplet, address: string): Memory {
     const row = this.#sql.entry.get(triplet.client, triplet.sender, triplet.recipient);
-    return { entry: row && entryOf(row), client: this.#client(address) };
+    const openUntil = this.#sql.window.get(triplet.recipient);
+    return {
+      entry: row && entryOf(row),
+      client: this.#client(address),
+      ...(openUntil !== undefined && { openUntil }),
+    };
   }
 
   entries(filter: EntryFilter, limit: number, after?: Triplet): StoredEntry[] {
-    const conditions: string[] = [];
-    const values: string[] = [];
-    const require = (condition: string, ...given: string[]) => {
-      conditions.push(condition);
-      values.push(...given);
-    };
-    if (after)
-      require('(client, sender, recipient) > (?, ?, ?)', after.client, after.sender, after.recipient);
-    if (filter.client !== undefined) require('client = ?', filter.client);
-    if (filter.sender !== undefined) require('sender = ?', filter.sender);
-    if (filter.recipient !== undefined) require('recipient = ?', filter.recipient);
-    if (filter.state) require(filter.state === 'passed' ? 'passed_at IS NOT NULL' : 'passed_at IS NULL');
-    const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
-    const select = `SELECT * FROM entries ${where} ORDER BY client, sender, recipient LIMIT ?`;
-    return this.#db
-      .prepare<unknown[], EntryRow>(select)
-      .all(...values, limit)
-      .map(storedEntry);
+    return selectEntries(this.#db, filter, limit, after);
+  }
+
+  sorted(filter: EntryFilter, order: EntryOrder, limit: number, from: number): StoredEntry[] {
+    if (from === 0) sortEntries(this.#db, filter, order);
+    return selectSorted(this.#db, limit, from);
+  }
+
+  remove(entries: readonly EntryRemoval[], clients: readonly ClientRemoval[]): number {
+    return this.#db.transaction(() => tidying.remove(this.#db, entries, clients)).immediate();
+  }
+
+  release(triplets: readonly Triplet[], now: number): number {
+    return this.#db.transaction(() => tidying.release(this.#db, triplets, now)).immediate();
+  }
+
+  windows(): RecipientWindow[] {
+    return tidying.windows(this.#db);
+  }
+
+  openWindow(recipient: string, until: number): void {
+    tidying.openWindow(this.#db, recipient, until);
+  }
+
+  closeWindow(recipient: string): boolean {
+    return tidying.closeWindow(this.#db, recipient);
+  }
+
+  forgetClient(address: string): boolean {
+    return tidying.remove(this.#db, [], [{ address }]) > 0;
   }
 
   clients(limit: number, after = ''): StoredClient[] {
@@ -196,7 +212,7 @@ export class SqliteDatabase {
       .map(({ address, count, last_counted: lastCounted }) => ({ address, count, lastCounted }));
   }
 
-  merge(entries: readonly StoredEntry[], clients: readonly StoredClient[]): Merged {
+  merge(entries: readonly StoredEntry[], clients: readonly StoredClient[], more?: MoreToMerge): Merged {
     return this.#db
       .transaction(() => {
         const merged = { added: 0, changed: 0 };
@@ -214,13 +230,14 @@ export class SqliteDatabase {
           merged[before ? 'changed' : 'added'] += 1;
           this.#sql.writeClient.run(address, after.count, after.lastCounted);
         }
-        return merged;
+        const others = more ? tidying.mergeMore(this.#db, more) : { added: 0, changed: 0 };
+        return { added: merged.added + others.added, changed: merged.changed + others.changed };
       })
       .immediate();
   }
 
   #writeEntry({ client, sender, recipient }: Triplet, entry: Entry): void {
-    const { firstSeen, lastSeen, deferrals, passedAt, passes } = entry;
+    const { firstSeen, lastSeen, deferrals, passedAt, passes, releasedAt } = entry;
     this.#sql.writeEntry.run(
       client,
       sender,
@@ -230,6 +247,7 @@ export class SqliteDatabase {
       deferrals,
       passedAt ?? null,
       passes,
+      releasedAt ?? null,
     );
   }
 
@@ -239,32 +257,9 @@ export class SqliteDatabase {
   }
 
   purge(now: number, rules: Rules, limit: number): Purged {
-    const { client, sender, recipient } = this.#purgedUpTo ?? { client: '', sender: '', recipient: '' };
-    const rows = this.#sql.nextEntries.all(client, sender, recipient, limit);
-    const expired = rows.filter((row) => !isAlive(entryOf(row), now, rules));
-    const clientsBefore = now - rules.maxAgeSeconds;
-    const clients = this.#sql.expiredClients.all(clientsBefore, limit);
-    let removed = 0;
-    if (expired.length + clients.length > 0) {
-      this.#db
-        .transaction(() => {
-          for (const row of expired) {
-            removed += this.#sql.forgetEntry.run(
-              row.client,
-              row.sender,
-              row.recipient,
-              row.last_seen,
-            ).changes;
-          }
-          for (const { address } of clients) {
-            removed += this.#sql.forgetClient.run(address, clientsBefore).changes;
-          }
-        })
-        .immediate();
-    }
-    const done = rows.length < limit;
-    this.#purgedUpTo = done ? undefined : rows.at(-1);
-    return { removed, done };
+    const { removed, upTo } = purgeStep(this.#db, now, rules, limit, this.#purgedUpTo);
+    this.#purgedUpTo = upTo;
+    return { removed, done: upTo === undefined };
   }
 
   tallies(since: number): Tally[] {
@@ -304,26 +299,21 @@ export class SqliteDatabase {
   }
 
   info(): StoreInfo {
-    const row = this.#db
-      .prepare<[], { waiting: number; passed: number; oldest: number | null; newest: number | null }>(
-        `SELECT count(*) - count(passed_at) AS waiting, count(passed_at) AS passed,
-           min(first_seen) AS oldest, max(last_seen) AS newest FROM entries`,
-      )
-      .get();
-    const count = (table: 'awl' | 'whitelist') =>
-      Number(this.#db.prepare(`SELECT count(*) FROM ${table}`).pluck().get());
-    const pages = Number(this.#db.pragma('page_count', { simple: true }));
-    return {
-      engine: 'sqlite',
-      schemaVersion,
-      sizeBytes: pages * Number(this.#db.pragma('page_size', { simple: true })),
-      waiting: row?.waiting ?? 0,
-      passed: row?.passed ?? 0,
-      clients: count('awl'),
-      listed: count('whitelist'),
-      ...(row?.oldest != null && { oldestFirstSeen: row.oldest }),
-      ...(row?.newest != null && { newestLastSeen: row.newest }),
-    };
+    return maintenance.information(this.#db);
+  }
+
+  /** Writes a consistent copy into `file`, which is empty. */
+  backup(file: string): void {
+    maintenance.backup(this.#db, file);
+  }
+
+  check(): maintenance.Checked {
+    return maintenance.check(this.#db);
+  }
+
+  /** Gives back up to `pages` unused pages. */
+  vacuum(pages: number): maintenance.Vacuumed {
+    return maintenance.vacuum(this.#db, pages);
   }
 
   close(): void {

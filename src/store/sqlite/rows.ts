@@ -11,6 +11,7 @@ export interface EntryRow {
   deferrals: number;
   passed_at: number | null;
   passes: number;
+  released_at: number | null;
 }
 
 /** A row of whitelist. */
@@ -33,6 +34,7 @@ export function entryOf(row: EntryRow): Omit<StoredEntry, 'triplet'> {
     deferrals: row.deferrals,
     ...(row.passed_at !== null && { passedAt: row.passed_at }),
     passes: row.passes,
+    ...(row.released_at !== null && { releasedAt: row.released_at }),
   };
 }
 

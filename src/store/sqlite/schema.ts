@@ -16,6 +16,7 @@ const migrations: readonly string[] = [
     deferrals INTEGER NOT NULL,
     passed_at INTEGER,
     passes INTEGER NOT NULL,
+    released_at INTEGER,
     PRIMARY KEY (client, sender, recipient)
   ) STRICT, WITHOUT ROWID;
 
@@ -26,6 +27,12 @@ const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   -- For the purge, which asks every second who has expired.
   CREATE INDEX awl_last_counted ON awl (last_counted);
+
+  -- Until when all mail to a recipient passes.
+  CREATE TABLE windows (
+    recipient TEXT NOT NULL PRIMARY KEY,
+    until INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE tallies (
     hour INTEGER NOT NULL,
@@ -107,6 +114,8 @@ export function migrate(db: Database.Database, location: string, steps = migrati
     return version;
   };
   if (check() === steps.length) return;
+  // Can only be chosen for a new file: room is then given back in small steps, without a rewrite that locks everybody out.
+  db.pragma('auto_vacuum = INCREMENTAL');
   db.transaction(() => {
     const version = check();
     for (const step of steps.slice(version)) db.exec(step);

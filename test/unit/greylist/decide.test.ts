@@ -114,3 +114,22 @@ test('a delay that is not shorter than the retry window is a contradiction', () 
   assert.deepEqual(contradictions(defaultSettings), []);
   assert.equal(contradictions({ ...defaultSettings, retryWindowSeconds: 300 }).length, 1);
 });
+
+test('released, a triplet passes before the delay is over, once it is still remembered', () => {
+  const entry = { firstSeen: 1000, lastSeen: 1000, deferrals: 1, passes: 0, releasedAt: 1001 };
+  assert.deepEqual(play([1010, 1011], {}, { entry }).said, ['pass released 0', 'pass triplet found 0']);
+  assert.deepEqual(play([1400], {}, { entry }).said, ['pass triplet found 0']);
+  assert.deepEqual(play([1000 + 3 * day], {}, { entry }).said, ['greylist new 300']);
+  assert.equal(play([1010], {}, { entry }).memory.client, undefined);
+});
+
+test('an open window lets new and waiting triplets pass until it ends', () => {
+  assert.deepEqual(play([999, 1001], {}, { openUntil: 1000 }).said, [
+    'pass released 0',
+    'pass triplet found 0',
+  ]);
+  assert.deepEqual(play([1000, 1001], {}, { openUntil: 1000 }).said, [
+    'greylist new 300',
+    'greylist early-retry 299',
+  ]);
+});
