@@ -46,6 +46,11 @@ export function count(value: number): string {
   return value.toLocaleString('en-US');
 }
 
+/** `1 entry`, `2,000 entries`. */
+export function counted(value: number, one: string, many: string): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}
+
 /** A size in the largest binary unit that gives at least 1. */
 export function size(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

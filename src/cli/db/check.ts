@@ -1,0 +1,57 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { Failure, reasonOf } from '../../greylist/failure.js';
+import { printable } from '../../greylist/printable.js';
+import type { StoreInfo } from '../../greylist/store.js';
+import { counted } from '../../output/format.js';
+import { answerIsNo } from '../command.js';
+import { databaseLocation, settingsFor, terminalFor, type Arguments, type Process } from '../context.js';
+import { withFile } from './file.js';
+
+interface Health {
+  readonly problems: readonly string[];
+  readonly facts?: StoreInfo;
+}
+
+/** `greyctl db check`: status 3 when anything is wrong with the file; a file that cannot be reached is status 1. */
+export async function check(argv: Arguments, outside: Process): Promise<number> {
+  const { values } = settingsFor(argv, outside);
+  const location = databaseLocation(values, outside);
+  await access(location, constants.R_OK | constants.W_OK).catch((error: unknown) => {
+    throw new Failure(`cannot check the database ${location}: ${reasonOf(error)}`, { cause: error });
+  });
+  // Whose file it is, and of which version, is looked at when it is opened.
+  const health: Health = await withFile(values, outside, async (store) => {
+    const { problems } = await store.check();
+    return problems.length > 0 ? { problems } : { problems, facts: await store.info() };
+  }).catch((error: unknown) => {
+    if (error instanceof Failure) return { problems: [error.message] };
+    throw error;
+  });
+  const { problems, facts } = health;
+  const isHealthy = problems.length === 0;
+  const terminal = terminalFor(values, outside);
+  if (values.json) {
+    await terminal.json({
+      location,
+      healthy: isHealthy,
+      problems,
+      schema_version: facts?.schemaVersion ?? null,
+      entries: facts ? { waiting: facts.waiting, passed: facts.passed } : null,
+      awl_clients: facts?.clients ?? null,
+      whitelist_entries: facts?.listed ?? null,
+    });
+  } else if (facts) {
+    const what = [
+      `schema version ${facts.schemaVersion}`,
+      counted(facts.waiting + facts.passed, 'entry', 'entries'),
+      counted(facts.clients, 'AWL record', 'AWL records'),
+      counted(facts.listed, 'whitelist entry', 'whitelist entries'),
+    ].join(', ');
+    await terminal.line(`${printable(location)} is healthy: ${what}`);
+  } else {
+    await terminal.line(`${printable(location)} is not healthy:`);
+    for (const problem of problems) await terminal.line(`  ${printable(problem)}`);
+  }
+  return isHealthy ? 0 : answerIsNo;
+}

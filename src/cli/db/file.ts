@@ -1,0 +1,50 @@
+import { existsSync } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
+import type { Values } from '../../config/options.js';
+import { codeOf, Failure, reasonOf } from '../../greylist/failure.js';
+import { openSqlite, type SqliteStore } from '../../store/sqlite/client.js';
+import { textOf } from '../arguments.js';
+import { databaseLocation, type Arguments, type Process } from '../context.js';
+
+/** The file that was named; `-` for a stream, also where none was. */
+export function fileOrStream(argv: Arguments): string {
+  const name = textOf(argv, 'file');
+  // yargs makes an empty text of a single dash.
+  return name === undefined || name === '' ? '-' : name;
+}
+
+/** Calls `use` with the file as it is, hashes included, and closes it; a Failure where there is none. */
+export async function withFile<T>(
+  values: Values,
+  outside: Process,
+  use: (store: SqliteStore, location: string) => Promise<T>,
+): Promise<T> {
+  const location = databaseLocation(values, outside);
+  if (!existsSync(location)) throw new Failure(`there is no database ${location}`);
+  const store = await openSqlite(location);
+  try {
+    return await use(store, location);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Makes `file` with mode 0640, calls `fill` and waits for the disk. A file that is there is refused; one that could not be filled is removed. */
+export async function fillNewFile(file: string, what: string, fill: () => Promise<void>): Promise<void> {
+  const failed = (error: unknown) => {
+    const why = codeOf(error) === 'EEXIST' ? 'it is there already' : reasonOf(error);
+    return new Failure(`cannot write the ${what} ${file}: ${why}`, { cause: error });
+  };
+  const created = await open(file, 'wx', 0o640).catch((error: unknown) => {
+    throw failed(error);
+  });
+  try {
+    await fill();
+    await created.sync();
+  } catch (error) {
+    await rm(file, { force: true });
+    throw failed(error);
+  } finally {
+    await created.close();
+  }
+}

@@ -1,0 +1,26 @@
+import { size } from '../../output/format.js';
+import { settingsFor, terminalFor, type Arguments, type Process } from '../context.js';
+import { untilDone } from './batches.js';
+import { withFile } from './file.js';
+
+/** 2 MiB of the usual pages: a server waits a few milliseconds at most. */
+const pagesAtATime = 500;
+
+/** `greyctl db vacuum`: gives unused room back in small steps. */
+export async function vacuum(argv: Arguments, outside: Process): Promise<undefined> {
+  const { values } = settingsFor(argv, outside);
+  const { before, after } = await withFile(values, outside, async (store) => {
+    const start = await store.vacuum(0);
+    let last = start;
+    await untilDone(async () => {
+      const unused = last.unusedPages;
+      if (unused > 0) last = await store.vacuum(pagesAtATime);
+      return last.unusedPages === 0 || last.unusedPages >= unused;
+    });
+    return { before: start.sizeBytes, after: last.sizeBytes };
+  });
+  const terminal = terminalFor(values, outside);
+  if (values.json) await terminal.json({ size_bytes_before: before, size_bytes: after });
+  else await terminal.line(`${size(before)} before, ${size(after)} now`);
+  return undefined;
+}

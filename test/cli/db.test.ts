@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { test, type TestContext } from 'node:test';
+import { run } from '../support/greyctl.js';
+import { request, type PolicyClient } from '../support/policy-client.js';
+import { testServer, type TestServer } from '../support/server.js';
+import { temporaryFolder } from '../support/temporary.js';
+
+interface Running {
+  readonly server: TestServer;
+  readonly client: PolicyClient;
+  /** Runs `greyctl db WORDS` on the server's database: status, and both streams in one text. */
+  readonly db: (...words: string[]) => Promise<string>;
+  readonly json: (...words: string[]) => Promise<Record<string, unknown>[]>;
+  /** The first word of the server's answer. */
+  readonly ask: (sender: string, recipient?: string, address?: string) => Promise<string>;
+}
+
+async function running(t: TestContext, ...settings: string[]): Promise<Running> {
+  const server = await testServer(t, ['--delay=600', ...settings]);
+  const client = await server.client();
+  const start = (words: string[]) => run(['db', ...words, `--db=${server.db}`, ...settings]);
+  return {
+    server,
+    client,
+    db: async (...words) => {
+      const { status, stdout, stderr } = await start(words);
+      return `${status ?? ''} ${stdout}${stderr}`;
+    },
+    json: async (...words) =>
+      (await start([...words, '--json'])).stdout
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Record<string, unknown>),
+    ask: async (sender, recipient = 'bob@example.org', address = '192.0.2.5') => {
+      const answer = await client.ask(request({ sender, recipient, client_address: address }));
+      return answer.split(' ', 1)[0] ?? '';
+    },
+  };
+}
+
+test('db release lets a waiting triplet pass at its next retry, while the server runs', async (t) => {
+  const { db, json, ask } = await running(t);
+  assert.equal(await ask('alice@example.com'), 'DEFER_IF_PERMIT');
+  assert.equal(await ask('eve@example.net'), 'DEFER_IF_PERMIT');
+  assert.equal(
+    await db('release', '--sender=alice@example.com'),
+    '0 released 1: they pass at their next retry\n',
+  );
+  assert.equal(
+    await db('release', '--sender=alice@example.com'),
+    '3 nothing waits that was not released already\n',
+  );
+  assert.notEqual(await ask('alice@example.com'), 'DEFER_IF_PERMIT');
+  assert.equal(await ask('eve@example.net'), 'DEFER_IF_PERMIT');
+  const [entry] = await json('list', '--sender=alice@example.com');
+  assert.deepEqual([entry?.['state'], entry?.['deferrals'], entry?.['passes']], ['passed', 1, 1]);
+  assert.match(String(entry?.['released_at']), /Z$/);
+});
+
+test('db release --for opens a window for a recipient, and 0 ends it', async (t) => {
+  const { db, json, ask } = await running(t);
+  assert.match(
+    await db('release', '--recipient=Bob@example.org', '--for=30m'),
+    /^0 all mail to bob@example\.org passes until 20\d\d-/,
+  );
+  assert.equal(await ask('new@example.com'), 'DUNNO');
+  assert.equal(await ask('new@example.com', 'carol@example.org'), 'DEFER_IF_PERMIT');
+  const [info] = await json('info');
+  assert.equal((info?.['windows'] as unknown[]).length, 1);
+  assert.equal(
+    await db('release', '--recipient=bob@example.org', '--for=0'),
+    '0 mail to bob@example.org is greylisted again\n',
+  );
+  assert.equal(await ask('other@example.com'), 'DEFER_IF_PERMIT');
+  assert.equal(
+    await db('release', '--recipient=bob@example.org', '--for=0'),
+    '3 there was no window for bob@example.org\n',
+  );
+  assert.match(await db('release'), /^2 greyctl: say what to release: --client, --sender or --recipient\n/);
+  assert.match(await db('release', '--sender=a@b', '--for=5m'), /^2 greyctl: --for opens a window/);
+});
+
+test('db forget removes everything about addresses, domains, clients and networks, and says what', async (t) => {
+  const { db, json, ask } = await running(t);
+  await ask('alice@example.com', 'bob@example.org');
+  await ask('bob@example.org', 'alice@example.com');
+  await ask('x@mail.example.net', 'bob@example.org', '198.51.100.7');
+  await ask('y@example.edu', 'bob@example.org', '203.0.113.9');
+  assert.equal(
+    await db('forget', 'alice@example.com', '--dry-run'),
+    '0 alice@example.com: would forget 1 entry as sender, 1 entry as recipient\n',
+  );
+  assert.equal((await json('list')).length, 4);
+  const [address, domain] = await json('forget', 'Alice@example.com', 'example.net');
+  assert.deepEqual(address?.['entries'], { client: 0, sender: 1, recipient: 1, domain: 0 });
+  assert.deepEqual(
+    [domain?.['kind'], domain?.['entries']],
+    ['domain', { client: 0, sender: 0, recipient: 0, domain: 1 }],
+  );
+  assert.equal(await db('forget', '203.0.112.0/23'), '0 203.0.112.0/23: forgot 1 entry as client\n');
+  assert.equal(await db('forget', '203.0.113.9'), '3 203.0.113.9: nothing is known\n');
+  assert.match(await db('forget', 'nonsense'), /^2 greyctl: "nonsense" is no mail address/);
+  assert.deepEqual(await json('list'), []);
+});
+
+test('with --privacy exact addresses are still found, and domains are refused', async (t) => {
+  const { db, json, ask } = await running(t, '--privacy');
+  await ask('alice@example.com');
+  await ask('eve@example.com');
+  assert.match(await db('list'), /keyed hashes/);
+  assert.equal((await json('list', '--sender=alice@example.com')).length, 1);
+  assert.match(await db('list', '--domain=example.com'), /^2 greyctl: a domain cannot be looked for/);
+  assert.match(await db('forget', 'example.com'), /^2 greyctl: a domain cannot be looked for/);
+  assert.match(await db('release', '--sender=alice@example.com'), /^0 released 1/);
+  assert.notEqual(await ask('alice@example.com'), 'DEFER_IF_PERMIT');
+  assert.match(await db('forget', 'eve@example.com'), /forgot 1 entry as sender/);
+  assert.match(await db('forget', '192.0.2.5'), /forgot 1 entry as client/);
+  assert.equal((await json('list')).length, 0);
+});
+
+test('db list sorts and filters by domain and age', async (t) => {
+  const { json, ask } = await running(t);
+  await ask('b@one.example');
+  await ask('b@one.example');
+  await ask('a@two.example');
+  const senders = async (...words: string[]) =>
+    (await json('list', ...words)).map((entry) => entry['sender']);
+  assert.deepEqual(await senders('--sort=deferrals', '--reverse'), ['b@one.example', 'a@two.example']);
+  assert.deepEqual(await senders('--sort=deferrals', '--limit=1'), ['a@two.example']);
+  assert.deepEqual(await senders('--reverse'), ['b@one.example', 'a@two.example']);
+  assert.deepEqual(await senders('--domain=One.example'), ['b@one.example']);
+  assert.deepEqual(await senders('--older=1h'), []);
+  assert.equal((await senders('--newer=1h')).length, 2);
+});
+
+test('db purge says what, needs a yes, and takes the filters of list', async (t) => {
+  const { db, json, ask } = await running(t);
+  await ask('a@one.example');
+  await ask('b@two.example');
+  assert.equal(await db('purge', '--domain=one.example', '--dry-run'), '0 would remove 1 entry\n');
+  assert.match(
+    await db('purge', '--domain=one.example'),
+    /^2 greyctl: there is no terminal to ask on: say --yes/,
+  );
+  assert.equal((await json('list')).length, 2);
+  assert.equal(await db('purge', '--domain=one.example', '--yes'), '0 removed 1\n');
+  assert.equal(await db('purge', '--yes'), '0 removed 0\n');
+  assert.equal(await db('purge', '--dry-run'), '0 would remove 0 entries and 0 AWL records\n');
+  assert.deepEqual(
+    (await json('list')).map((entry) => entry['sender']),
+    ['b@two.example'],
+  );
+});
+
+test('db backup and vacuum work while the server runs, and check tells a damaged file', async (t) => {
+  const { db, json, ask, server } = await running(t);
+  for (let count = 0; count < 50; count += 1)
+    await ask(`s${String.fromCharCode(97 + (count % 26))}${'x'.repeat(count)}@example.com`);
+  const copy = `${server.folder}/copy.db`;
+  assert.match(await db('backup', copy), /^0 wrote /);
+  assert.equal((await stat(copy)).mode & 0o777, 0o640);
+  assert.match(await db('backup', copy), /^1 greyctl: cannot write the backup .*: it is there already\n$/);
+  const healthy = await run(['db', 'check', '--json', `--db=${copy}`]);
+  assert.equal(healthy.status, 0);
+  assert.equal((JSON.parse(healthy.stdout) as { healthy: boolean }).healthy, true);
+  await db('purge', '--sender=sa@example.com', '--yes');
+  await db('purge', '--domain=example.com', '--yes');
+  const [vacuumed] = await json('vacuum');
+  assert.ok(Number(vacuumed?.['size_bytes']) <= Number(vacuumed?.['size_bytes_before']));
+  assert.match(await db('check'), /is healthy: schema version 1, 0 entries/);
+  await truncate(copy, 8192);
+  const damaged = await run(['db', 'check', `--db=${copy}`]);
+  assert.equal(damaged.status, 3, damaged.stdout + damaged.stderr);
+  assert.equal((await run(['db', 'check', `--db=${server.folder}/none.db`])).status, 1);
+});
+
+test('an export goes round exactly, merges, and a bad line writes nothing', async (t) => {
+  const { db, ask, server } = await running(t);
+  await ask('a@one.example');
+  await ask('\u2028é@two.example');
+  await ask('');
+  await db('release', '--sender=a@one.example');
+  await db('release', '--recipient=carol@example.org', '--for=1h');
+  await run(['whitelist', 'add', 'example.net', '--comment=friends', '--expires=30d', `--db=${server.db}`]);
+  const file = `${server.folder}/export.jsonl`;
+  assert.equal(await db('export', file), '0 ');
+  assert.match(await db('export', file), /^1 greyctl: cannot write the export .*: it is there already\n$/);
+  const folder = await temporaryFolder(t);
+  const other = (...words: string[]) => run(['db', ...words, `--db=${folder}/other.db`]);
+  const text = await readFile(file, 'utf8');
+  assert.equal(text.split('\n').length, 7);
+  const body = (all: string) => all.slice(all.indexOf('\n'));
+  const read = (await run(['db', 'import', '-', `--db=${folder}/other.db`], { input: text })).stdout;
+  assert.match(
+    read,
+    /^read 3 entries, 0 AWL records, 1 window and 1 whitelist entry; 5 were new, 0 changed\n$/,
+  );
+  assert.match((await other('import', file)).stdout, /; 0 were new, 0 changed\n$/);
+  assert.equal(body((await other('export')).stdout), body(text));
+  await writeFile(file, `${text}{"type":"entry","client":7}\n`);
+  const bad = await run(['db', 'import', file, `--db=${folder}/bad.db`]);
+  assert.deepEqual(
+    [bad.status, bad.stderr],
+    [1, `greyctl: cannot import ${file}: line 7: "client" is not a text; nothing was written\n`],
+  );
+  await assert.rejects(stat(`${folder}/bad.db`));
+});
