@@ -181,6 +181,13 @@ export const options = {
     { ...decision, describe: 'file of senders whose mail is never deferred, instead of the default files' },
     'FILE',
   ),
+  'stats-age': duration(
+    { ...server, describe: 'how long the counts for stats are kept; a bare number is days' },
+    'TIME',
+    'd',
+    90 * 86_400,
+    true,
+  ),
   'greylist-authenticated': flag({ ...server, describe: 'greylist clients that logged in (SASL), too' }),
   privacy: flag({ ...decision, describe: 'keep keyed hashes instead of addresses' }),
   'greylist-action': text(

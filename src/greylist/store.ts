@@ -88,6 +88,29 @@ export interface DelayTally {
   readonly count: number;
 }
 
+/** Waiting entries that have something in common. */
+export interface WaitingGroup {
+  /** A sender domain (what follows the first @; all of a sender without one), client key or recipient. */
+  readonly name: string;
+  readonly count: number;
+}
+
+export interface WaitingQuery {
+  /** Epoch seconds. */
+  readonly firstSeenSince: number;
+  /** Groups of each kind. */
+  readonly limit: number;
+}
+
+/** Who waits: entries that have not passed, expired or not. */
+export interface Waiting {
+  /** How many were first seen at or after the time asked for. */
+  readonly firstSeenSince: number;
+  readonly senderDomains: readonly WaitingGroup[];
+  readonly clients: readonly WaitingGroup[];
+  readonly recipients: readonly WaitingGroup[];
+}
+
 export type ListKind = 'client' | 'recipient' | 'sender';
 
 /** A whitelist entry kept in the store. */
@@ -175,6 +198,10 @@ export interface Store {
   tallies(since: number): Promise<Tally[]>;
   /** How long the triplets had waited that passed for the first time in those hours, shortest first. */
   delays(since: number): Promise<DelayTally[]>;
+  /** The largest groups of waiting entries, largest first. Numbers are exact; of a great many entries one that is as large may be missed. */
+  waiting(query: WaitingQuery): Promise<Waiting>;
+  /** Removes about `limit` counts of hours before `before`, oldest first; `done` when none are left. */
+  forgetTallies(before: number, limit: number): Promise<Purged>;
   /** Whitelist entries, in the order they were added. */
   listed(): Promise<ListedEntry[]>;
   /** A number that changes whenever the whitelist entries do, whoever changed them. */

@@ -31,6 +31,11 @@ export function wantsColor(
   return isTerminal && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb';
 }
 
+/** A terminal that does not know its width says 0. */
+function columnsOf({ columns = 0 }: Stream): number {
+  return columns > 0 ? columns : 80;
+}
+
 /** Standard output on `stream`. */
 export function createTerminal(
   stream: Stream,
@@ -48,6 +53,6 @@ export function createTerminal(
     line: (text = '') => write(text),
     json: (value) => write(harmlessJson(value)),
     table: (columns, rows) =>
-      write(renderTable(columns, rows, { isTerminal, style, width: stream.columns ?? 80 })),
+      write(renderTable(columns, rows, { isTerminal, style, width: columnsOf(stream) })),
   };
 }

@@ -10,12 +10,13 @@ const stepEntries = 500;
 const pauseMs = 3_600_000;
 
 /**
- * Removes forgotten entries in the background, a few a second. Only room is gained: the decision never believes an entry that has
- * expired. Returns a function that stops it. `now` gives epoch seconds.
+ * Removes forgotten entries, and counts older than `statsAgeSeconds`, in the background, a few a second. Only room is gained: the decision
+ * never believes an entry that has expired. Returns a function that stops it. `now` gives epoch seconds.
  */
 export function startPurger(
-  store: Pick<Store, 'purge'>,
+  store: Pick<Store, 'purge' | 'forgetTallies'>,
   rules: Rules,
+  statsAgeSeconds: number,
   now: () => number,
   log: Log,
   warn: Warn,
@@ -29,7 +30,8 @@ export function startPurger(
       removed += purged.removed;
       // Where much has expired, the next step comes soon.
       if (purged.removed > stepEntries / 2) wait = stepMs / 10;
-      if (purged.done) {
+      const counts = await store.forgetTallies(now() - statsAgeSeconds, stepEntries);
+      if (purged.done && counts.done) {
         if (removed > 0) log('notice', `cleaned the database: ${removed} expired entries removed`);
         removed = 0;
         wait = pauseMs;

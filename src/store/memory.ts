@@ -28,6 +28,9 @@ import type {
   StoredEntry,
   StoreInfo,
   Tally,
+  Waiting,
+  WaitingGroup,
+  WaitingQuery,
 } from '../greylist/store.js';
 import type { Triplet } from '../greylist/triplet.js';
 import { compareTriplets, comparison, matches, summary } from './listing.js';
@@ -37,6 +40,15 @@ const separator = '\0';
 
 function keyOf(triplet: Triplet): string {
   return [triplet.client, triplet.sender, triplet.recipient].join(separator);
+}
+
+/** The largest groups of equal names, largest first, then by code point. */
+function largest(names: readonly string[], limit: number): WaitingGroup[] {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return Array.from(counts, ([name, count]) => ({ name, count }))
+    .sort((a, b) => b.count - a.count || Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))
+    .slice(0, limit);
 }
 
 /** A store that forgets everything when the process ends: for rehearsals, and the model the other stores are held against. */
@@ -255,6 +267,31 @@ export class MemoryStore implements Store {
     }
     const found = Array.from(sums, ([seconds, count]) => ({ seconds, count }));
     return Promise.resolve(found.sort((a, b) => a.seconds - b.seconds));
+  }
+
+  waiting({ firstSeenSince, limit }: WaitingQuery): Promise<Waiting> {
+    const waiting = this.#stored().filter(({ passedAt }) => passedAt === undefined);
+    const senders = waiting.map(({ triplet: { sender } }) => sender.slice(sender.indexOf('@') + 1));
+    return Promise.resolve({
+      firstSeenSince: waiting.filter(({ firstSeen }) => firstSeen >= firstSeenSince).length,
+      senderDomains: largest(senders, limit),
+      clients: largest(
+        waiting.map(({ triplet }) => triplet.client),
+        limit,
+      ),
+      recipients: largest(
+        waiting.map(({ triplet }) => triplet.recipient),
+        limit,
+      ),
+    });
+  }
+
+  forgetTallies(before: number): Promise<Purged> {
+    let removed = 0;
+    for (const counts of [this.#tallies, this.#delays]) {
+      for (const [key, { hour }] of counts) if (hour < before && counts.delete(key)) removed += 1;
+    }
+    return Promise.resolve({ removed, done: true });
   }
 
   listed(): Promise<ListedEntry[]> {

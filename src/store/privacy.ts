@@ -56,6 +56,8 @@ export function hashed(store: Store, key: Buffer): Store {
     purge: (now, rules, limit) => store.purge(now, rules, limit),
     tallies: (since) => store.tallies(since),
     delays: (since) => store.delays(since),
+    waiting: (query) => store.waiting(query),
+    forgetTallies: (before, limit) => store.forgetTallies(before, limit),
     listed: () => store.listed(),
     listedRevision: () => store.listedRevision(),
     addListed: (entry) => store.addListed(entry),

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
 import { repositoryRoot, run } from '../support/greyctl.js';
+import { needs } from '../support/programs.js';
 import { request } from '../support/policy-client.js';
 import { testServer } from '../support/server.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -213,7 +214,49 @@ test('stats counts by verdict, reason and hour', async (t) => {
   assert.deepEqual(document['delay_seconds'], { p50: null, p95: null, max: null });
   const text = (await run(['stats', db])).stdout;
   assert.match(text, /^Since .*: 3 attempts\n\nVERDICT\tREASON\tATTEMPTS\tSHARE\n/);
+  assert.match(text, /\nHOUR\tGREYLIST\tPASS\n\d{4}-\d\d-\d\d \d\d:00\t\d\t\d\n/);
 });
+
+test('stats tells who waits, and what became of the triplets that were deferred', async (t) => {
+  const [db = ''] = await filled(t);
+  const document = asJson((await run(['stats', '--json', db])).stdout) as Record<string, unknown>;
+  assert.deepEqual(document['triplets'], { deferred: 1, returned: 0, waiting: 1, never_returned: 0 });
+  assert.deepEqual(document['waiting_by_sender_domain'], [{ name: 'example.com', count: 1 }]);
+  assert.deepEqual(document['waiting_by_client'], [{ name: '192.0.2.0', count: 1 }]);
+  assert.deepEqual(document['waiting_by_recipient'], [{ name: 'bob@example.org', count: 1 }]);
+  const { stdout } = await run(['stats', db, '--top=1']);
+  assert.match(stdout, /Triplets deferred: 1, of which 0 \(0\.0 %\) came back, 1 \(100\.0 %\) still may, 0 /);
+  assert.ok(
+    stdout.endsWith(
+      '\nSENDER DOMAIN\tWAITING\nexample.com\t1\n\nCLIENT\tWAITING\n192.0.2.0\t1\n\nRECIPIENT\tWAITING\nbob@example.org\t1\n',
+    ),
+  );
+  assert.doesNotMatch((await run(['stats', db, '--top=0'])).stdout, /WAITING/);
+});
+
+test('stats --watch is refused without a terminal', async () => {
+  const { status, stderr } = await run(['stats', '--watch']);
+  assert.deepEqual(
+    [status, stderr],
+    [2, 'greyctl: --watch needs a terminal to write to\nTry: greyctl stats --help\n'],
+  );
+});
+
+test(
+  'stats --watch paints the screen again and again, and ends on Ctrl-C with status 0',
+  needs('script'),
+  async (t) => {
+    const [db = ''] = await filled(t);
+    const inner = `timeout --preserve-status -s INT 3 ${process.execPath} bin/greyctl.js stats --watch=1 ${db}`;
+    const screen = execFileSync('script', ['-qec', inner, '/dev/null'], {
+      encoding: 'utf8',
+      cwd: repositoryRoot,
+    });
+    const pictures = screen.split('\u001b[H').slice(1);
+    assert.ok(pictures.length >= 2, screen);
+    for (const picture of pictures) assert.ok(picture.includes(': 3 attempts\u001b[K\r\n'), picture);
+  },
+);
 
 test('config postfix puts the policy check last, in the plain and in the fail-open form', async () => {
   const { stdout } = await run(['config', 'postfix', '--inet', '127.0.0.1:60000']);

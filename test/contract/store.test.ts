@@ -115,6 +115,62 @@ for (const [name, open] of Object.entries(stores)) {
       assert.deepEqual(await store.delays(hour), [{ seconds: 4000, count: 1 }]);
     });
 
+    test('forgets the counts of hours long past, step by step, and no others', async (t) => {
+      const store = await open(t);
+      for (let begun = 0; begun < 5; begun += 1) {
+        const time = begun * 2 * hour;
+        await store.settle([
+          keyed(time, `s${begun}@s`),
+          keyed(time + 1, `s${begun}@s`),
+          keyed(time + 400, `s${begun}@s`),
+        ]);
+      }
+      const hours = async () => [...new Set((await store.tallies(0)).map((tally) => tally.hour / hour))];
+      assert.deepEqual(await store.forgetTallies(0, 2), { removed: 0, done: true });
+      let removed = 0;
+      for (let isDone = false; !isDone;) {
+        const step = await store.forgetTallies(4 * hour, 2);
+        removed += step.removed;
+        isDone = step.done;
+      }
+      assert.equal(removed, 8, 'three tallies and a delay of two hours');
+      assert.deepEqual(await hours(), [4, 6, 8]);
+      assert.deepEqual(await store.delays(0), [{ seconds: 400, count: 3 }]);
+    });
+
+    test('tells who waits: the largest groups, and how many came lately', async (t) => {
+      const store = await open(t);
+      const waiting = (sender: string, recipient: string, client: string, time = 0) => ({
+        ...keyed(time),
+        triplet: { client, sender, recipient },
+      });
+      await store.settle([
+        waiting('a@x.example', 'bob@r', '192.0.2.0'),
+        waiting('b@x.example', 'bob@r', '192.0.2.0', 50),
+        waiting('', 'bob@r', '198.51.100.0'),
+        waiting('c@y.example', 'eve@r', '198.51.100.0', 60),
+        waiting('gone@z.example', 'eve@r', '203.0.113.0'),
+        waiting('gone@z.example', 'eve@r', '203.0.113.0', 300),
+      ]);
+      assert.deepEqual(await store.waiting({ firstSeenSince: 50, limit: 2 }), {
+        firstSeenSince: 2,
+        senderDomains: [
+          { name: 'x.example', count: 2 },
+          { name: '', count: 1 },
+        ],
+        clients: [
+          { name: '192.0.2.0', count: 2 },
+          { name: '198.51.100.0', count: 2 },
+        ],
+        recipients: [
+          { name: 'bob@r', count: 3 },
+          { name: 'eve@r', count: 1 },
+        ],
+      });
+      const nobody = { firstSeenSince: 0, senderDomains: [], clients: [], recipients: [] };
+      assert.deepEqual(await store.waiting({ firstSeenSince: 61, limit: 0 }), nobody);
+    });
+
     test('lists entries in key order, page by page, with filters', async (t) => {
       const store = await open(t);
       const { pick, seed } = random();

@@ -11,6 +11,7 @@ const packages = {
   'policy-test': 'postgrey',
   postfix: 'postfix',
   postgrey: 'postgrey',
+  script: 'bsdutils',
   'systemd-analyze': 'systemd',
   'systemd-socket-activate': 'systemd',
 } as const;

@@ -133,7 +133,7 @@ async function work(
   const store = await openStore(values, outside);
   const { files, notes } = chosenLists(values);
   const lists = await followLists(listFiles(files), store, log, warn);
-  const stopPurger = startPurger(store, settingsOf(values), outside.now, log, warn);
+  const stopPurger = startPurger(store, settingsOf(values), values['stats-age'], outside.now, log, warn);
   begin(answererFor(frame, store, lists));
   hangup.react = () => {
     log('notice', 'SIGHUP: reading the whitelist files');

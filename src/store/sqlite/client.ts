@@ -120,6 +120,8 @@ export async function openSqlite(location: string): Promise<SqliteStore> {
     purge: proxy('purge'),
     tallies: proxy('tallies'),
     delays: proxy('delays'),
+    waiting: proxy('waiting'),
+    forgetTallies: proxy('forgetTallies'),
     listed: proxy('listed'),
     listedRevision: proxy('listedRevision'),
     addListed: proxy('addListed'),

@@ -33,15 +33,19 @@ import type {
   StoredEntry,
   StoreInfo,
   Tally,
+  Waiting,
+  WaitingQuery,
 } from '../../greylist/store.js';
 import type { Triplet } from '../../greylist/triplet.js';
 import { attemptsOf, delayClass, tallyHour, tallyKey } from '../tally.js';
+import { tallyForgetter } from './forget-tallies.js';
 import { migrate } from './schema.js';
 import { selectEntries, selectSorted, sortEntries } from './listing.js';
 import * as maintenance from './maintenance.js';
 import { entryOf, listedEntry, type EntryRow, type ListedRow } from './rows.js';
 import { purgeStep } from './purging.js';
 import * as tidying from './tidying.js';
+import { waitingReader } from './waiting.js';
 
 /** Shorter than the second that a request may wait for the store. */
 const lockTimeoutMs = 800;
@@ -101,6 +105,8 @@ export class SqliteDatabase {
   readonly #db: Database.Database;
   readonly #sql: ReturnType<typeof prepareStatements>;
   readonly #opening: number;
+  readonly #waiting: ReturnType<typeof waitingReader>;
+  readonly #forgetTallies: ReturnType<typeof tallyForgetter>;
   #purgedUpTo: Triplet | undefined;
 
   /**
@@ -116,6 +122,8 @@ export class SqliteDatabase {
       this.#db.pragma('journal_mode = WAL');
       this.#db.pragma('synchronous = NORMAL');
       this.#sql = prepareStatements(this.#db);
+      this.#waiting = waitingReader(this.#db);
+      this.#forgetTallies = tallyForgetter(this.#db);
     } catch (error) {
       this.#db.close();
       throw error;
@@ -268,6 +276,14 @@ export class SqliteDatabase {
 
   delays(since: number): DelayTally[] {
     return this.#sql.delays.all(since);
+  }
+
+  waiting(query: WaitingQuery): Waiting {
+    return this.#waiting(query);
+  }
+
+  forgetTallies(before: number, limit: number): Purged {
+    return this.#forgetTallies(before, limit);
   }
 
   listed(): ListedEntry[] {

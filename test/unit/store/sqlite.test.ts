@@ -6,6 +6,7 @@ import { Failure } from '#src/greylist/failure.js';
 import { defaultSettings } from '#src/greylist/settings.js';
 import { privacyKey } from '#src/store/privacy.js';
 import { openSqlite } from '#src/store/sqlite/client.js';
+import { waitingReader } from '#src/store/sqlite/waiting.js';
 import { applicationId, migrate, schemaVersion } from '#src/store/sqlite/schema.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
@@ -115,4 +116,22 @@ test('a privacy key is made once, for its owner only, and a bad one is refused',
   assert.equal((await stat(file)).mode & 0o777, 0o600);
   await writeFile(file, 'short');
   await assert.rejects(privacyKey(file), /it is not 64 hexadecimal digits/);
+});
+
+test('of a great many waiting entries the largest groups are picked from a sample and counted exactly', async (t) => {
+  const file = `${await temporaryFolder(t)}/many.db`;
+  const db = new Database(file);
+  t.after(() => db.close());
+  migrate(db, file);
+  const insert = db.prepare('INSERT INTO entries VALUES (?, ?, ?, 1, 1, 1, NULL, 0)');
+  db.transaction(() => {
+    for (let index = 0; index < 4000; index += 1) {
+      const domain = index % 3 === 0 ? 'big.example' : `d${index}.example`;
+      insert.run('192.0.2.0', `u${index}@${domain}`, index % 4 === 0 ? 'bob@r' : `r${index}@r`);
+    }
+  })();
+  const { senderDomains, clients, recipients } = waitingReader(db, 1000)({ firstSeenSince: 0, limit: 1 });
+  assert.deepEqual(senderDomains, [{ name: 'big.example', count: 1334 }]);
+  assert.deepEqual(clients, [{ name: '192.0.2.0', count: 4000 }]);
+  assert.deepEqual(recipients, [{ name: 'bob@r', count: 1000 }]);
 });
