@@ -66,7 +66,8 @@ interface Index {
 
 const octetBits = Array.from({ length: 256 }, (_, octet) => octet.toString(2).padStart(8, '0'));
 
-function bitsOf(address: Address): string {
+/** The bits of an address, a character each. */
+export function bitsOf(address: Address): string {
   let bits = '';
   for (const octet of address.bytes) bits += octetBits[octet] ?? '';
   return bits;

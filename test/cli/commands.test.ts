@@ -185,6 +185,42 @@ test('whitelist add, list, test and remove', async (t) => {
   );
 });
 
+test('whitelist test says what came nearest, and lint, import and export work together', async (t) => {
+  const folder = await temporaryFolder(t);
+  const db = `--db=${folder}/g.db`;
+  const none = ['clients', 'recipients', 'senders'].map((kind) => `--whitelist-${kind}=/dev/null`);
+  const say = async (...args: string[]) => {
+    const { status, stdout, stderr } = await run(['whitelist', ...args, db]);
+    return `${status ?? ''} ${stdout}${stderr}`;
+  };
+  const file = `${folder}/clients_fqdn_whitelist`;
+  await writeFile(file, '*.example.com # pool\nmx.example.com\n\nbad name\nexample.com\n');
+  const did = (added: string) =>
+    `0 ${file} line 1: ${added} client example.com\n${file} line 2: ${added} client mx.example.com\n` +
+    `${file} line 4: skipped: 'bad name' has a blank inside: one entry a line\n${file} line 5: there already: client example.com\n`;
+  assert.equal(
+    (await say('import', '--dry-run', file)).split('\ngreyctl: there is no')[0]?.replace(/\n?$/, '\n'),
+    did('would add'),
+  );
+  assert.equal(await say('import', file), did('added'));
+  const exported = '# greyctl whitelist: client\nexample.com # pool\nmx.example.com\n';
+  assert.equal(await say('export'), `0 ${exported}`);
+  assert.equal(
+    await say('lint', ...none),
+    '3 database: client mx.example.com: inside another: inside example.com (database)\n',
+  );
+  const attempt = ['--client=192.0.2.5', '--sender=a@mx.example.com', '--recipient=b@example.org'];
+  assert.match(
+    await say('test', ...none, ...attempt),
+    /^3 no entry matches this attempt\nnear: client example\.com \(database\): it is a name, and the name of this client is not verified/,
+  );
+  assert.equal(
+    await say('test', ...none, ...attempt, '--client-name=mx.example.com'),
+    '0 client mx.example.com (database)\nclient example.com (database): shadowed, the first one counts\n',
+  );
+  assert.match(await say('test'), /^2 greyctl: whitelist test: say either WHAT, or an attempt/);
+});
+
 test('whitelist add refuses what could never match, and asks which kind an address is', async (t) => {
   const db = `--db=${await temporaryFolder(t)}/g.db`;
   const refused = async (...args: string[]) => {
