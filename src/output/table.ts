@@ -1,5 +1,6 @@
 import type { ChalkInstance } from 'chalk';
 import Table from 'cli-table3';
+import displayWidth from 'string-width';
 import { printable } from '../greylist/printable.js';
 
 export interface Column {
@@ -13,18 +14,30 @@ export interface Column {
 export interface TableStyle {
   readonly isTerminal: boolean;
   readonly style: ChalkInstance;
-  /** Columns of the terminal. */
+  /** Columns of the terminal; a CJK character or an emoji takes two. */
   readonly width: number;
 }
 
 const gap = 2;
 const narrowest = 8;
 
-/** Cuts the middle out of a text longer than `width`: both ends of an address tell who it is. */
+// What people see as one character is never split: no surrogate pair, no letter from its accent.
+const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+
+/** As many of the characters, from the first on, as fit into `width` columns. */
+function fitting(characters: readonly string[], width: number): string[] {
+  let room = width;
+  const end = characters.findIndex((character) => (room -= displayWidth(character)) < 0);
+  return characters.slice(0, end < 0 ? undefined : end);
+}
+
+/** Cuts the middle out of a text of more than `width` columns: both ends of an address tell who it is. */
 export function cutMiddle(text: string, width: number): string {
-  if (text.length <= width) return text;
-  const head = Math.ceil((width - 1) / 2);
-  return `${text.slice(0, head)}…${text.slice(text.length - (width - 1 - head))}`;
+  if (displayWidth(text) <= width) return text;
+  const characters = Array.from(graphemes.segment(text), ({ segment }) => segment);
+  const head = fitting(characters, Math.ceil((width - 1) / 2)).join('');
+  const tail = fitting(characters.toReversed(), width - 1 - displayWidth(head));
+  return `${head}…${tail.toReversed().join('')}`;
 }
 
 function widths(
@@ -33,7 +46,10 @@ function widths(
   available: number,
 ): number[] {
   const natural = columns.map((column, index) =>
-    Math.max(column.title.length, ...rows.map((row) => row[index]?.length ?? 0)),
+    rows.reduce(
+      (widest, row) => Math.max(widest, displayWidth(row[index] ?? '')),
+      displayWidth(column.title),
+    ),
   );
   let excess = natural.reduce((sum, width) => sum + width + gap, -gap) - available;
   // The widest elastic column gives first.
@@ -73,7 +89,7 @@ export function renderTable(
     colAligns: columns.map(({ align }) => align ?? 'left'),
     colWidths: sizes,
   });
-  for (const row of cells) drawn.push(row.map((cell, index) => cutMiddle(cell, sizes[index] ?? cell.length)));
+  for (const row of cells) drawn.push(row.map((cell, index) => cutMiddle(cell, sizes[index] ?? 0)));
   return drawn
     .toString()
     .split('\n')

@@ -19,7 +19,7 @@ const house: Readonly<
   transfer: { rooms: ['greylist'] },
   postfix: { rooms: [] },
   config: { rooms: ['greylist'], node: true },
-  output: { rooms: ['greylist'], packages: ['chalk', 'cli-table3'], node: true },
+  output: { rooms: ['greylist'], packages: ['chalk', 'cli-table3', 'string-width'], node: true },
   cli: {
     rooms: [
       'greylist',

@@ -36,6 +36,26 @@ test('a table on a terminal fits its width, numbers to the right, long texts cut
   ]);
 });
 
+test('wide characters count two columns, and none is torn apart', () => {
+  const text = renderTable(
+    columns,
+    [
+      ['名前名前名前名前@example.org', '7'],
+      ['😀😀😀😀😀😀😀😀😀😀😀😀😀@example.org', '12345'],
+      ['e\u0301cole@example.org', '1'],
+    ],
+    { isTerminal: true, style: plain, width: 30 },
+  );
+  assert.deepEqual(text.split('\n'), [
+    'WHO                          N',
+    '名前名前名…@example.org      7',
+    '😀😀😀😀😀…@example.org  12345',
+    'e\u0301cole@example.org            1',
+  ]);
+  for (let width = 1; width < 12; width += 1)
+    assert.match(cutMiddle('😀a😀b😀c😀', width), /^(?:😀|[abc…])*$/u);
+});
+
 test('hostile cells are harmless in a table, also tabs and newlines in a pipe', () => {
   const text = renderTable(columns, [['a\tb\nc\u001b[2J\u202ed', '1']], {
     isTerminal: false,
