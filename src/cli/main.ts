@@ -55,6 +55,11 @@ export const commands: readonly Command[] = [
     describe: 'print configuration for Postfix, for the unit, and the settings in force',
     load: () => import('./commands/config.js'),
   },
+  {
+    name: 'doctor',
+    describe: 'is Postfix wired right, the server there, the database healthy?',
+    load: () => import('./commands/doctor.js'),
+  },
 ];
 
 /** What main learns while yargs parses. */

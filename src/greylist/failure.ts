@@ -41,6 +41,8 @@ export function reasonOf(error: unknown): string {
       return 'not a directory';
     case 'EADDRINUSE':
       return 'address already in use';
+    case 'ECONNREFUSED':
+      return 'connection refused';
     case 'EROFS':
       return 'read-only file system';
     case 'ENOSPC':

@@ -31,6 +31,8 @@ export interface PostfixSettings {
 
 export interface Postfix {
   readonly port: number;
+  /** The folder of main.cf and master.cf, for MAIL_CONFIG. */
+  readonly configFolder: string;
   /** The mail log so far. */
   log(): string;
   /** Waits until the mail log matches. */
@@ -210,6 +212,7 @@ export async function postfix(settings: PostfixSettings): Promise<Postfix> {
     });
   return {
     port,
+    configFolder: path.join(folder, 'config'),
     log,
     expectLog: (pattern) =>
       orLog(master.until(() => pattern.exec(log()) ?? undefined, `${String(pattern)} in the mail log`)),

@@ -1,0 +1,82 @@
+/** Asks a policy server what changes nothing: a request without a recipient. */
+import { connect, type Socket } from 'node:net';
+import { parseEndpoint } from '../../config/endpoint.js';
+import { reasonOf } from '../../greylist/failure.js';
+import { excerpt } from '../../greylist/printable.js';
+import { ok, type Finding } from '../../postfix/finding.js';
+
+const deadlineMs = 3000;
+
+/** More than any answer. */
+const mostCharacters = 10_000;
+
+const question = [
+  'request=smtpd_access_policy',
+  'protocol_state=RCPT',
+  'client_address=127.0.0.1',
+  'client_name=localhost',
+  'sender=',
+  'recipient=',
+  '\n',
+].join('\n');
+
+function open(endpoint: string): Socket {
+  const path = /^unix:(.*)$/.exec(endpoint)?.[1];
+  if (path !== undefined) return connect(path);
+  const target = parseEndpoint(endpoint.replace(/^inet:/, ''));
+  // A socket on all addresses is reached over loopback.
+  const host = target?.host.replace('0.0.0.0', '127.0.0.1').replace(/^::$/, '::1');
+  return connect({ host: host ?? '', port: target?.port ?? 0 });
+}
+
+/** The action that the server at `endpoint` answers; rejects with why there was none. */
+function ask(endpoint: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = open(endpoint);
+    let answer = '';
+    const end = (error?: Error) => {
+      clearTimeout(timer);
+      socket.destroy();
+      if (error) reject(error);
+      else resolve(answer.trim());
+    };
+    const timer = setTimeout(() => {
+      end(new Error(`no answer within ${deadlineMs / 1000} s`));
+    }, deadlineMs);
+    socket.setEncoding('utf8');
+    socket.once('connect', () => socket.write(question));
+    socket.on('data', (chunk: string) => {
+      answer += chunk;
+      if (answer.includes('\n\n') || answer.length > mostCharacters) end();
+    });
+    socket.once('error', end);
+    socket.once('close', () => {
+      end(new Error('it closed the connection without an answer'));
+    });
+  });
+}
+
+/** Is the server there, and is it this one? `endpoint` is `inet:HOST:PORT`, or `unix:` and an absolute path. */
+export async function reachability(endpoint: string): Promise<Finding> {
+  const check = 'server';
+  try {
+    const answer = await ask(endpoint);
+    if (answer === 'action=DUNNO') return ok(check, `${endpoint} answers`);
+    return {
+      check,
+      severity: 'problem',
+      what: `another program than greyctl answers at ${endpoint}: ${excerpt(answer)}`,
+      why: 'greyctl answers DUNNO where no recipient is named.',
+      remedy: 'ss -lptn tells which program listens there',
+    };
+  } catch (error) {
+    const place = endpoint.replace(/^(inet|unix):/, '--$1=');
+    return {
+      check,
+      severity: 'problem',
+      what: `nothing answers at ${endpoint}: ${reasonOf(error)}`,
+      why: 'Postfix takes its default action for every mail: unless told otherwise, all mail waits.',
+      remedy: `systemctl start greyctl, or greyctl serve ${place}`,
+    };
+  }
+}
