@@ -8,13 +8,13 @@ import { registrableDomain } from '../names/domain.js';
 import { declareSettings, textOf } from './arguments.js';
 import type { Arguments } from './context.js';
 
-/** The options that make up one attempt, and the settings that decide it. */
-export function declareAttempt(yargs: Argv): Argv {
+/** The options that make up one attempt, and the settings that decide it; `mustBeGiven` unless it can come from elsewhere. */
+export function declareAttempt(yargs: Argv, mustBeGiven = true): Argv {
   return declareSettings(yargs, ['decision'])
     .option('client', {
       type: 'string',
       requiresArg: true,
-      demandOption: true,
+      demandOption: mustBeGiven,
       describe: 'IP address of the client',
     })
     .option('client-name', {
@@ -26,25 +26,39 @@ export function declareAttempt(yargs: Argv): Argv {
     .option('recipient', {
       type: 'string',
       requiresArg: true,
-      demandOption: true,
+      demandOption: mustBeGiven,
       describe: 'envelope recipient',
     });
 }
 
-/** An attempt out of the options of the command line. */
-export function attemptOf(argv: Arguments, values: Values, now: number): Attempt {
-  const text = textOf(argv, 'client') ?? '';
+/** An attempt in words, as the operator or a log has them. */
+export interface AttemptTexts {
+  readonly client: string;
+  readonly clientName: string;
+  /** Empty for the null sender. */
+  readonly sender: string;
+  readonly recipient: string;
+}
+
+/** An attempt out of the options of the command line; what they do not say is taken from `known`. */
+export function attemptOf(
+  argv: Arguments,
+  values: Values,
+  now: number,
+  known: Partial<AttemptTexts> = {},
+): Attempt {
+  const text = textOf(argv, 'client') ?? known.client ?? '';
   const client = parseAddress(text);
   if (!client) throw new Failure(`--client: "${excerpt(text)}" is not an IP address`, { kind: 'usage' });
-  const recipient = textOf(argv, 'recipient') ?? '';
+  const recipient = textOf(argv, 'recipient') ?? known.recipient ?? '';
   if (recipient === '') throw new Failure('--recipient is empty', { kind: 'usage' });
-  const clientName = textOf(argv, 'client-name') ?? 'unknown';
+  const clientName = textOf(argv, 'client-name') ?? known.clientName ?? 'unknown';
   return {
     time: now,
     client,
     clientName,
     clientDomain: values['client-key'] === 'domain' ? registrableDomain(clientName) : undefined,
-    sender: textOf(argv, 'sender') ?? '',
+    sender: textOf(argv, 'sender') ?? known.sender ?? '',
     recipient,
   };
 }

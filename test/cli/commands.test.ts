@@ -134,7 +134,7 @@ test('explain names the entry that matched, with file and line', async (t) => {
   ]);
   assert.equal(
     stdout,
-    `pass (client whitelist)\ntriplet: 192.0.2.0 / a@b.example / c@d.example\n\nCHECK\tRESULT\tBECAUSE\nclient whitelist\tpass\texample.com (${folder}/clients line 2)\n`,
+    `pass (client whitelist)\ntriplet: 192.0.2.0 / a@b.example / c@d.example\nin an hour: pass (client whitelist)\n\nCHECK\tRESULT\tBECAUSE\nclient whitelist\tpass\texample.com (${folder}/clients line 2)\n`,
   );
   await assert.rejects(stat(`${folder}/none.db`), 'looking creates no database');
 });
