@@ -60,6 +60,12 @@ export const commands: readonly Command[] = [
     describe: 'is Postfix wired right, the server there, the database healthy?',
     load: () => import('./commands/doctor.js'),
   },
+  {
+    name: 'completion',
+    positional: '<shell>',
+    describe: 'completion for bash or zsh',
+    load: () => import('./commands/completion.js'),
+  },
 ];
 
 /** What main learns while yargs parses. */
@@ -106,7 +112,7 @@ function parser(args: readonly string[], outside: Process, course: Course): Argv
     .alias('help', 'h')
     .version(`greyctl ${version()}`)
     .wrap(outside.stdout.isTTY ? Math.min(100, outside.stdout.columns) : 100)
-    .epilogue('Manual: man greyctl')
+    .epilogue('greyctl help COMMAND tells of one command, man greyctl of everything.')
     .fail((message, error) => {
       // yargs passes null for the one that is missing, though its types promise both.
       throw (error as Error | null) ?? new Failure(message, { kind: 'usage' });
@@ -146,10 +152,21 @@ function report(error: unknown, command: string, stderr: NodeJS.WritableStream):
   return failure.kind === 'usage' ? 2 : 1;
 }
 
+/** `help db list` is `db list --help`; of a command that there is not, yargs would print the general help. */
+function withoutHelp(args: readonly string[]): readonly string[] {
+  const [first, name, ...more] = args;
+  if (first !== 'help') return args;
+  if (name === undefined) return ['--help'];
+  return commands.some((command) => command.name === name) ? [name, ...more, '--help'] : [name];
+}
+
 /** Runs the command line `args` and resolves to the exit status. */
 export async function main(args: readonly string[], outside: Process): Promise<number> {
   // Only these take the texts of an options file, which a shell may have split.
-  const words = args[0] === 'serve' || args[0] === 'config' ? joinQuoted(args) : guardDashes(args);
+  const words =
+    args[0] === 'serve' || args[0] === 'config' || args[0] === 'doctor'
+      ? joinQuoted(args)
+      : guardDashes(withoutHelp(args));
   let status = 0;
   let command = 'greyctl';
   const course: Course = {

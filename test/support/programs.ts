@@ -3,6 +3,7 @@ import path from 'node:path';
 
 /** Programs that tests and benches start, and the Debian package that brings each. */
 const packages = {
+  bash: 'bash',
   db_dump: 'db-util',
   faketime: 'faketime',
   logger: 'bsdutils',
@@ -14,6 +15,7 @@ const packages = {
   script: 'bsdutils',
   'systemd-analyze': 'systemd',
   'systemd-socket-activate': 'systemd',
+  zsh: 'zsh',
 } as const;
 
 export type Program = keyof typeof packages;

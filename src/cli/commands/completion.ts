@@ -1,0 +1,22 @@
+import type { Argv } from 'yargs';
+import type { Arguments, Process } from '../context.js';
+import { bashScript, zshScript } from '../completion/scripts.js';
+import { commandWords } from '../completion/words.js';
+import { commands } from '../main.js';
+
+/** `greyctl completion`: a script for a shell. */
+export function declare(yargs: Argv): Argv {
+  return yargs
+    .positional('shell', { choices: ['bash', 'zsh'], demandOption: true, describe: 'whose completion' })
+    .example('source <($0 completion bash)', 'in ~/.bashrc')
+    .example('$0 completion bash > /etc/bash_completion.d/greyctl', 'for all users')
+    .example('$0 completion zsh > /usr/local/share/zsh/site-functions/_greyctl', 'for zsh');
+}
+
+/** Prints the script. */
+export async function run(argv: Arguments, outside: Process): Promise<undefined> {
+  const words = await commandWords(commands);
+  // yargs has checked the choices.
+  outside.stdout.write(argv['shell'] === 'zsh' ? zshScript(words) : bashScript(words));
+  return undefined;
+}
