@@ -28,12 +28,12 @@ export interface Result {
   readonly peakMegabytes?: number | undefined;
 }
 
-/** A figure that has a target. */
+/** A figure made of results, maybe with a target. */
 export interface Comparison {
   readonly what: string;
   readonly value: number;
-  readonly target: string;
-  readonly isMet: boolean;
+  readonly target?: string;
+  readonly isMet?: boolean;
 }
 
 export interface Report {

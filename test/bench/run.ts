@@ -42,10 +42,10 @@ function printReport(name: string, { results, comparisons }: Report): void {
       ? row(result.what, cells(result))
       : `${result.what.padEnd(width)}  ${result.missing}\n`,
   );
-  const ratios = comparisons.map(
-    ({ what, value, target, isMet }) =>
-      `${what}: ${figure(value, 1)} (target: ${target}${isMet ? '' : '; missed'})\n`,
-  );
+  const ratios = comparisons.map(({ what, value, target, isMet }) => {
+    const aim = target === undefined ? '' : ` (target: ${target}${isMet ? '' : '; missed'})`;
+    return `${what}: ${figure(value, 1)}${aim}\n`;
+  });
   process.stdout.write(`\n${row(name, heads)}${lines.join('')}\n${ratios.join('')}`);
 }
 

@@ -89,6 +89,12 @@ function ratio(what: string, ours: Result, theirs: Result, least: number): Compa
   return [{ what, value, target: `at least ${least}`, isMet: value >= least }];
 }
 
+/** What other programs on the machine disturb less than times on the clock; of the same log only. */
+function cpuRatio(what: string, ours: Result, theirs: Result): Comparison[] {
+  if (ours.cpuSeconds === undefined || theirs.cpuSeconds === undefined) return [];
+  return [{ what, value: theirs.cpuSeconds / ours.cpuSeconds }];
+}
+
 async function run(situation: Situation): Promise<{ results: Result[]; comparisons: Comparison[] }> {
   const { isQuick, folder } = situation;
   const large = makeLog(situation, 'large.log', { mostBytes: (isQuick ? 30 : 300) * megabyte });
@@ -124,6 +130,7 @@ async function run(situation: Situation): Promise<{ results: Result[]; compariso
     results: [ours, sums, fed, full],
     comparisons: [
       ...ratio('bytes/s, times pflogsumm', ours, sums, 10),
+      ...cpuRatio('bytes per processor second, times pflogsumm', ours, sums),
       ...ratio('bytes/s, times policy-test', ours, fed, 100),
       ...(peak === undefined
         ? []
