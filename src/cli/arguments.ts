@@ -84,7 +84,7 @@ export function declareSettings(yargs: Argv, groups: readonly OptionGroup[]): Ar
 export function textOf(argv: Readonly<Record<string, unknown>>, name: string): string | undefined {
   const value: unknown = argv[name];
   const last: unknown = Array.isArray(value) ? value.at(-1) : value;
-  return typeof last === 'string' ? last : undefined;
+  return typeof last === 'string' ? nameOf(last) : undefined;
 }
 
 /** A number or a duration of an option; a Failure that names the option where it is none. */

@@ -163,10 +163,8 @@ function withoutHelp(args: readonly string[]): readonly string[] {
 /** Runs the command line `args` and resolves to the exit status. */
 export async function main(args: readonly string[], outside: Process): Promise<number> {
   // Only these take the texts of an options file, which a shell may have split.
-  const words =
-    args[0] === 'serve' || args[0] === 'config' || args[0] === 'doctor'
-      ? joinQuoted(args)
-      : guardDashes(withoutHelp(args));
+  const isSplit = args[0] === 'serve' || args[0] === 'config' || args[0] === 'doctor';
+  const words = guardDashes(isSplit ? joinQuoted(args) : withoutHelp(args));
   let status = 0;
   let command = 'greyctl';
   const course: Course = {

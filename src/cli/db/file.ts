@@ -8,9 +8,7 @@ import { databaseLocation, type Arguments, type Process } from '../context.js';
 
 /** The file that was named; `-` for a stream, also where none was. */
 export function fileOrStream(argv: Arguments): string {
-  const name = textOf(argv, 'file');
-  // yargs makes an empty text of a single dash.
-  return name === undefined || name === '' ? '-' : name;
+  return textOf(argv, 'file') ?? '-';
 }
 
 /** Calls `use` with the file as it is, hashes included, and closes it; a Failure where there is none. */

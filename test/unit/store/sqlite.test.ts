@@ -123,7 +123,9 @@ test('of a great many waiting entries the largest groups are picked from a sampl
   const db = new Database(file);
   t.after(() => db.close());
   migrate(db, file);
-  const insert = db.prepare('INSERT INTO entries VALUES (?, ?, ?, 1, 1, 1, NULL, 0)');
+  const insert = db.prepare(
+    'INSERT INTO entries (client, sender, recipient, first_seen, last_seen, deferrals, passes) VALUES (?, ?, ?, 1, 1, 1, 0)',
+  );
   db.transaction(() => {
     for (let index = 0; index < 4000; index += 1) {
       const domain = index % 3 === 0 ? 'big.example' : `d${index}.example`;
