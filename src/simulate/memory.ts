@@ -6,6 +6,8 @@ import type { Triplet } from '../greylist/triplet.js';
 export type Forgotten = (triplet: Triplet, entry: Entry, label: string | undefined) => void;
 
 export interface ReplayMemory {
+  /** The triplet as one text. */
+  keyOf(triplet: Triplet): string;
   recall(triplet: Triplet, address: string): Memory;
   /** Keeps what a decision made of what `recall` gave; `label` stays with an entry that begins here. */
   keep(triplet: Triplet, address: string, before: Memory, after: Memory, label?: string): void;
@@ -66,6 +68,7 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
   };
 
   return {
+    keyOf: keyFor,
     recall: (triplet, address) => ({ entry: entries.get(keyFor(triplet)), client: clients.get(address) }),
     keep: (triplet, address, before, after, label) => {
       if (after.entry && after.entry !== before.entry) {

@@ -100,7 +100,7 @@ export function createReplay(options: ReplayOptions): Replay {
       }
       const { decision, isReturn } = settle(prepared, suggester?.patternOf(attempt));
       outcome.decided(logged, decision, senderDomain, isReturn);
-      retries.observe(prepared, logged.logged, senderDomain);
+      retries.observe(memory.keyOf(prepared.triplet), prepared.time, logged.logged, senderDomain);
       if (decision.verdict === 'greylist' && logged.logged === 'accepted')
         retries.schedule(prepared, senderDomain);
       suggester?.decided(logged, prepared, decision);

@@ -29,8 +29,8 @@ export interface Retries {
   due(time: number): AssumedRetry | undefined;
   /** The same message once more, after it was deferred again; false when its sender has given up. */
   again(retry: AssumedRetry): boolean;
-  /** An attempt of the log: two in a row of one triplet, the first of them deferred, show how long its sender takes. */
-  observe(attempt: KeyedAttempt, logged: Logged, senderDomain: string): void;
+  /** An attempt of the log: two in a row of one triplet (`key`), the first of them deferred, show how long its sender takes. */
+  observe(key: string, time: number, logged: Logged, senderDomain: string): void;
 }
 
 function siftUp(heap: AssumedRetry[]): void {
@@ -63,8 +63,9 @@ function siftDown(heap: AssumedRetry[]): void {
 export function createRetries(assumedSeconds: number): Retries {
   const heap: AssumedRetry[] = [];
   const learned = new Map<string, number>();
-  /** When a triplet was deferred by the log, where it has not been seen since. */
-  const deferredAt = new Map<string, number>();
+  /** When a triplet was deferred by the log, where it has not been seen since: the latest, and those before them. */
+  let deferredAt = new Map<string, number>();
+  let deferredBefore = new Map<string, number>();
   function learn(senderDomain: string, seconds: number): void {
     const before = learned.get(senderDomain);
     if (before === undefined && learned.size >= mostLearned) learned.clear();
@@ -96,20 +97,19 @@ export function createRetries(assumedSeconds: number): Retries {
       push({ ...retry, time });
       return true;
     },
-    observe: ({ triplet, time }, logged, senderDomain) => {
-      const key = `${triplet.client}\0${triplet.sender}\0${triplet.recipient}`;
-      const last = deferredAt.get(key);
+    observe: (key, time, logged, senderDomain) => {
+      const last = deferredAt.get(key) ?? deferredBefore.get(key);
       if (last !== undefined) {
         deferredAt.delete(key);
+        deferredBefore.delete(key);
         const seconds = time - last;
         if (seconds >= shortestSeconds && seconds <= giveUpSeconds) learn(senderDomain, seconds);
       }
       if (logged === 'accepted') return;
       deferredAt.set(key, time);
-      for (const oldest of deferredAt.size > mostLearned ? deferredAt.keys() : []) {
-        deferredAt.delete(oldest);
-        break;
-      }
+      if (deferredAt.size < mostLearned) return;
+      deferredBefore = deferredAt;
+      deferredAt = new Map();
     },
   };
 }

@@ -3,7 +3,12 @@ export interface Top<Sums extends Record<string, number>> {
   /** Adds to the sums of `name`. */
   add(name: string, sums: Sums): void;
   /** The names with the largest sums of `by`, largest first. */
-  largest(by: keyof Sums, limit: number): { name: string; sums: Sums }[];
+  largest(by: keyof Sums, limit: number): Row<Sums>[];
+}
+
+interface Row<Sums> {
+  readonly name: string;
+  readonly sums: Sums;
 }
 
 /** Names kept apart. Beyond them those with the smallest sums make room. */
@@ -13,9 +18,17 @@ const mostNames = 100_000;
 export function createTop<Sums extends Record<string, number>>(weight: keyof Sums): Top<Sums> {
   const names = new Map<string, Sums>();
 
+  /** Drops the lighter half; of names that weigh the same, the younger ones. */
   function makeRoom(): void {
-    const sorted = [...names].sort(([, a], [, b]) => Number(b[weight]) - Number(a[weight]));
-    for (const [name] of sorted.slice(mostNames / 2)) names.delete(name);
+    const weights = Float64Array.from(names.values(), (sums) => Number(sums[weight])).sort();
+    const kept = mostNames / 2;
+    const least = weights[weights.length - kept] ?? 0;
+    let equals = kept - (weights.length - 1 - weights.lastIndexOf(least));
+    for (const [name, sums] of names) {
+      const own = Number(sums[weight]);
+      if (own < least || (own === least && equals <= 0)) names.delete(name);
+      else if (own === least) equals -= 1;
+    }
   }
 
   return {
@@ -28,10 +41,21 @@ export function createTop<Sums extends Record<string, number>>(weight: keyof Sum
       }
       for (const key in sums) known[key] = (Number(known[key]) + Number(sums[key])) as Sums[typeof key];
     },
-    largest: (by, limit) =>
-      Array.from(names, ([name, sums]) => ({ name, sums }))
-        .filter(({ sums }) => Number(sums[by]) > 0)
-        .sort((a, b) => Number(b.sums[by]) - Number(a.sums[by]) || (a.name < b.name ? -1 : 1))
-        .slice(0, limit),
+    largest: (by, limit) => {
+      const compare = (one: Row<Sums>, other: Row<Sums>) =>
+        Number(other.sums[by]) - Number(one.sums[by]) || (one.name < other.name ? -1 : 1);
+      let rows: Row<Sums>[] = [];
+      // Mostly there are many names and the limit is small: what cannot be among the largest is not sorted.
+      let least: Row<Sums> | undefined;
+      for (const [name, sums] of names) {
+        const row = { name, sums };
+        if (Number(sums[by]) <= 0 || (least && compare(row, least) > 0)) continue;
+        rows.push(row);
+        if (rows.length < 4 * limit) continue;
+        rows = rows.sort(compare).slice(0, limit);
+        least = rows.at(-1);
+      }
+      return rows.sort(compare).slice(0, limit);
+    },
   };
 }

@@ -65,7 +65,7 @@ test('the latest retry that the log shows counts half', () => {
     [1000, 'greylisted'],
     [1300, 'greylisted'],
   ] as const)
-    retries.observe(keyedAt(at), logged, 'example.com');
+    retries.observe('triplet', at, logged, 'example.com');
   assert.equal(assumedOf(retries), 200);
 });
 
@@ -76,21 +76,21 @@ test('nobody is taken to come back sooner than after half a minute', () => {
 
 test('two mails within half a minute are no retry', () => {
   const retries = createRetries(900);
-  retries.observe(keyedAt(0), 'greylisted', 'example.com');
-  retries.observe(keyedAt(29), 'accepted', 'example.com');
+  retries.observe('triplet', 0, 'greylisted', 'example.com');
+  retries.observe('triplet', 29, 'accepted', 'example.com');
   assert.equal(assumedOf(retries), 900);
 });
 
 test('two accepted mails in a row show no retry', () => {
   const retries = createRetries(900);
-  retries.observe(keyedAt(0), 'accepted', 'example.com');
-  retries.observe(keyedAt(5000), 'accepted', 'example.com');
+  retries.observe('triplet', 0, 'accepted', 'example.com');
+  retries.observe('triplet', 5000, 'accepted', 'example.com');
   assert.equal(assumedOf(retries), 900);
 });
 
 test('a mail that comes weeks after a deferred one is no retry of it', () => {
   const retries = createRetries(900);
-  retries.observe(keyedAt(0), 'greylisted', 'example.com');
-  retries.observe(keyedAt(20 * day), 'accepted', 'example.com');
+  retries.observe('triplet', 0, 'greylisted', 'example.com');
+  retries.observe('triplet', 20 * day, 'accepted', 'example.com');
   assert.equal(assumedOf(retries), 900);
 });
