@@ -66,18 +66,24 @@ const titles: Readonly<Record<OptionGroup, string>> = {
 };
 
 /** Tells yargs of all settings in these groups. Values stay text: config/ reads them. */
-export function declareSettings(yargs: Argv, groups: readonly OptionGroup[]): Argv {
+export function declareSettings(yargs: Argv, groups: readonly OptionGroup[], isHidden = false): Argv {
   for (const name of optionsOf(groups)) {
     const option: Option<unknown> = options[name];
     yargs.option(name, {
       ...(option.alias && { alias: [...option.alias] }),
       describe: option.argument ? `${option.describe} [${option.argument}]` : option.describe,
       group: titles[option.group],
+      hidden: isHidden,
       type: option.argument ? 'string' : 'boolean',
       ...(option.argument && option.bare === undefined && { requiresArg: true }),
     });
   }
   return yargs;
+}
+
+/** Takes the server's own switches as well, though they change nothing: so `$GREYCTL_OPTS` can be given as it is. */
+export function tolerateServerSettings(yargs: Argv): Argv {
+  return declareSettings(yargs, ['server'], true);
 }
 
 /** The text of an option that is no setting; the last one where it was given several times. */

@@ -5,12 +5,12 @@ import type { Attempt } from '../greylist/attempt.js';
 import { Failure } from '../greylist/failure.js';
 import { excerpt } from '../greylist/printable.js';
 import { registrableDomain } from '../names/domain.js';
-import { declareSettings, textOf } from './arguments.js';
+import { declareSettings, textOf, tolerateServerSettings } from './arguments.js';
 import type { Arguments } from './context.js';
 
 /** The options that make up one attempt, and the settings that decide it; `mustBeGiven` unless it can come from elsewhere. */
 export function declareAttempt(yargs: Argv, mustBeGiven = true): Argv {
-  return declareSettings(yargs, ['decision'])
+  return declareSettings(tolerateServerSettings(yargs), ['decision'])
     .option('client', {
       type: 'string',
       requiresArg: true,

@@ -120,6 +120,28 @@ test('explain says verdict, reason and wait, step by step, and changes nothing',
   }
 });
 
+test('explain and simulate take the switches of the server as they are', async () => {
+  const options = [
+    '--inet=127.0.0.1:10023',
+    '-v',
+    '--delay=60',
+    '--max-age=10',
+    '--pidfile=/run/p',
+    '--greylist-text=no',
+  ];
+  const explained = await run([
+    'explain',
+    ...options,
+    '--db=/no/db',
+    '--json',
+    '--client=192.0.2.5',
+    '--recipient=b@c.example',
+  ]);
+  assert.equal((asJson(explained.stdout) as { wait_seconds: number }).wait_seconds, 60);
+  const simulated = await run(['simulate', ...options, '--json', '-'], { input: '' });
+  assert.deepEqual([simulated.status, (asJson(simulated.stdout) as { attempts: number }).attempts], [0, 0]);
+});
+
 test('explain names the entry that matched, with file and line', async (t) => {
   const folder = await temporaryFolder(t);
   await writeFile(`${folder}/clients`, '# friends\nexample.com\n');

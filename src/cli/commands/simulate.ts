@@ -18,7 +18,7 @@ import { createReplay, type Replay } from '../../simulate/replay.js';
 import { createSuggester, type Suggester } from '../../simulate/suggest.js';
 import { MemoryStore } from '../../store/memory.js';
 import type { Match, Whitelist } from '../../whitelist/matcher.js';
-import { declareSettings, givenSettings, readOption } from '../arguments.js';
+import { declareSettings, givenSettings, readOption, tolerateServerSettings } from '../arguments.js';
 import {
   databaseLocation,
   refuseProblems,
@@ -131,7 +131,8 @@ async function replayAll(
 
 /** `greyctl simulate`: what settings would do to the mail of a log. */
 export function declare(yargs: Argv): Argv {
-  return declareSettings(declareLog(yargs.usage('$0 simulate [OPTION…] LOG…')), ['decision'])
+  const log = declareLog(yargs.usage('$0 simulate [OPTION…] LOG…'));
+  return declareSettings(tolerateServerSettings(log), ['decision'])
     .option('assume-retry', {
       type: 'string',
       requiresArg: true,
