@@ -92,3 +92,17 @@ export function tripletOf(attempt: Attempt, settings: KeySettings): Triplet {
     recipient: attempt.recipient.toLowerCase(),
   };
 }
+
+const separator = '\0';
+
+/** The triplet as one text, for maps; `tripletOfText` takes it apart again. */
+export function tripletText({ client, sender, recipient }: Triplet): string {
+  // Joined, not added: a sum would stay in memory beside its parts.
+  return [client, sender, recipient].join(separator);
+}
+
+/** The triplet that `tripletText` made a text of. */
+export function tripletOfText(text: string): Triplet {
+  const [client = '', sender = '', recipient = ''] = text.split(separator);
+  return { client, sender, recipient };
+}

@@ -7,7 +7,7 @@
  */
 
 /** What is kept of one line: Postfix writes at most 2,000 bytes of text, a journal's JSON some times as much. */
-export const defaultLineLimitBytes = 65_536;
+const defaultLineLimitBytes = 65_536;
 
 export interface LineSplitter {
   /** Takes the next block, when `next` has told that there is no line left; the bytes are not referred to afterwards. */

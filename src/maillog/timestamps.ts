@@ -35,7 +35,7 @@ export interface StampReader {
 const day = 86_400;
 
 /** The zone of this process. */
-export const processLocalTime: LocalTime = (year, month, dayOfMonth, hour) =>
+const processLocalTime: LocalTime = (year, month, dayOfMonth, hour) =>
   Math.floor(new Date(year, month, dayOfMonth, hour).getTime() / 1000);
 
 function isLeap(year: number): boolean {

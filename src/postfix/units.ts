@@ -48,7 +48,7 @@ function writableFolders({ sockets, isActivated }: UnitOptions): string[] {
 }
 
 /** greyctl.service. */
-export function serviceUnit(options: UnitOptions): string {
+function serviceUnit(options: UnitOptions): string {
   return [
     '[Unit]',
     'Description=Greylisting policy server for Postfix',
@@ -85,7 +85,7 @@ export function serviceUnit(options: UnitOptions): string {
 }
 
 /** greyctl.socket: Postfix can connect while the server is restarted. */
-export function socketUnit({ sockets, socketMode }: UnitOptions): string {
+function socketUnit({ sockets, socketMode }: UnitOptions): string {
   return [
     '[Unit]',
     'Description=Greylisting policy server for Postfix (sockets)',

@@ -18,7 +18,7 @@ export interface PolicyCheck {
 }
 
 /** True for smtpd on a port where users hand in their mail. */
-export function isSubmission({ name, command }: Service): boolean {
+function isSubmission({ name, command }: Service): boolean {
   return command === 'smtpd' && /^(.*:)?(submissions?|smtps|465|587)$/.test(name);
 }
 

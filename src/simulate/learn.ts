@@ -2,7 +2,7 @@
 import { awlCountIntervalSeconds, type Settings } from '../greylist/settings.js';
 import { isAlive, isClientAlive, keyed, type AwlRecord, type Entry } from '../greylist/decide.js';
 import type { StoredClient, StoredEntry } from '../greylist/store.js';
-import type { Triplet } from '../greylist/triplet.js';
+import { tripletText, type Triplet } from '../greylist/triplet.js';
 import type { LoggedAttempt } from '../maillog/attempts.js';
 
 export interface Learner {
@@ -54,7 +54,7 @@ export function createLearner(settings: Settings, domainOf: (name: string) => st
     take: ({ attempt, logged }) => {
       const clientDomain = settings.clientKey === 'domain' ? domainOf(attempt.clientName) : undefined;
       const { triplet, address, time } = keyed({ ...attempt, clientDomain }, settings);
-      const key = `${triplet.client}\0${triplet.sender}\0${triplet.recipient}`;
+      const key = tripletText(triplet);
       const known = proofs.get(key)?.entry;
       const before = known && isAlive(known, time, settings) ? known : undefined;
       if (logged === 'accepted' && before?.passedAt === undefined && (before?.deferrals ?? 0) > 0)

@@ -1,6 +1,6 @@
 import { isAlive, isClientAlive, type AwlRecord, type Entry, type Memory } from '../greylist/decide.js';
 import type { Rules } from '../greylist/settings.js';
-import type { Triplet } from '../greylist/triplet.js';
+import { tripletOfText, tripletText, type Triplet } from '../greylist/triplet.js';
 
 /** Told of an entry that was forgotten without having passed, with the label it was kept under. */
 export type Forgotten = (triplet: Triplet, entry: Entry, label: string | undefined) => void;
@@ -23,19 +23,6 @@ export interface ReplayMemory {
   /** Reports the entries that still wait. */
   finish(): void;
   entries(): IterableIterator<[Triplet, Entry]>;
-  clients(): IterableIterator<[string, AwlRecord]>;
-}
-
-const separator = '\0';
-
-function keyOf({ client, sender, recipient }: Triplet): string {
-  // Joined, not added: a sum would stay in memory beside its parts.
-  return [client, sender, recipient].join(separator);
-}
-
-function tripletOfKey(key: string): Triplet {
-  const [client = '', sender = '', recipient = ''] = key.split(separator);
-  return { client, sender, recipient };
 }
 
 /** Below this many nothing is tidied. */
@@ -55,14 +42,14 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
     const isReported = !unreported.delete(key);
     const label = labels.get(key);
     if (label !== undefined) labels.delete(key);
-    if (isReported && entry.passedAt === undefined) forgotten(tripletOfKey(key), entry, label);
+    if (isReported && entry.passedAt === undefined) forgotten(tripletOfText(key), entry, label);
   };
 
   // The same triplet is asked about, decided and kept: its key is made once.
   let last: Triplet | undefined;
   let lastKey = '';
   const keyFor = (triplet: Triplet): string => {
-    if (triplet !== last) lastKey = keyOf(triplet);
+    if (triplet !== last) lastKey = tripletText(triplet);
     last = triplet;
     return lastKey;
   };
@@ -89,8 +76,8 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
       return true;
     },
     preload: (triplet, entry) => {
-      entries.set(keyOf(triplet), entry);
-      unreported.add(keyOf(triplet));
+      entries.set(tripletText(triplet), entry);
+      unreported.add(tripletText(triplet));
     },
     preloadClient: (address, client) => clients.set(address, client),
     tidy: (now) => {
@@ -110,8 +97,7 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
       for (const [key, entry] of entries) forget(key, entry);
     },
     *entries() {
-      for (const [key, entry] of entries) yield [tripletOfKey(key), entry];
+      for (const [key, entry] of entries) yield [tripletOfText(key), entry];
     },
-    clients: () => clients.entries(),
   };
 }

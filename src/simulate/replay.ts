@@ -34,7 +34,7 @@ export interface Replay {
 }
 
 /** The part of a sender's address by which senders are summed up; `<>` for the null sender. */
-export function senderDomainOf(sender: string): string {
+function senderDomainOf(sender: string): string {
   return sender === '' ? '<>' : sender.slice(sender.lastIndexOf('@') + 1).toLowerCase();
 }
 

@@ -32,15 +32,11 @@ import type {
   WaitingGroup,
   WaitingQuery,
 } from '../greylist/store.js';
-import type { Triplet } from '../greylist/triplet.js';
+import { tripletText, type Triplet } from '../greylist/triplet.js';
 import { compareTriplets, comparison, matches, summary } from './listing.js';
 import { attemptsOf, delayClass, tallyHour, tallyKey } from './tally.js';
 
 const separator = '\0';
-
-function keyOf(triplet: Triplet): string {
-  return [triplet.client, triplet.sender, triplet.recipient].join(separator);
-}
 
 /** The largest groups of equal names, largest first, then by code point. */
 function largest(names: readonly string[], limit: number): WaitingGroup[] {
@@ -91,7 +87,7 @@ export class MemoryStore implements Store {
   }
 
   #remember(attempt: Extract<PreparedAttempt, { triplet: Triplet }>): Decision {
-    const key = keyOf(attempt.triplet);
+    const key = tripletText(attempt.triplet);
     const before = this.#memory(attempt.triplet, attempt.address);
     const { decision, memory } = decide(attempt, before);
     if (memory.entry && memory.entry !== before.entry) {
@@ -114,7 +110,7 @@ export class MemoryStore implements Store {
   #memory(triplet: Triplet, address: string): Memory {
     const openUntil = this.#windows.get(triplet.recipient);
     return {
-      entry: this.#entries.get(keyOf(triplet))?.entry,
+      entry: this.#entries.get(tripletText(triplet))?.entry,
       client: this.#clients.get(address),
       ...(openUntil !== undefined && { openUntil }),
     };
@@ -142,9 +138,9 @@ export class MemoryStore implements Store {
   remove(entries: readonly EntryRemoval[], clients: readonly ClientRemoval[]): Promise<number> {
     let removed = 0;
     for (const { triplet, lastSeen } of entries) {
-      const found = this.#entries.get(keyOf(triplet));
+      const found = this.#entries.get(tripletText(triplet));
       if (!found || (lastSeen !== undefined && found.entry.lastSeen !== lastSeen)) continue;
-      this.#entries.delete(keyOf(triplet));
+      this.#entries.delete(tripletText(triplet));
       removed += 1;
     }
     for (const { address, lastCounted } of clients) {
@@ -159,9 +155,9 @@ export class MemoryStore implements Store {
   release(triplets: readonly Triplet[], now: number): Promise<number> {
     let released = 0;
     for (const triplet of triplets) {
-      const { entry } = this.#entries.get(keyOf(triplet)) ?? {};
+      const { entry } = this.#entries.get(tripletText(triplet)) ?? {};
       if (!entry || entry.passedAt !== undefined || entry.releasedAt !== undefined) continue;
-      this.#entries.set(keyOf(triplet), { triplet, entry: { ...entry, releasedAt: now } });
+      this.#entries.set(tripletText(triplet), { triplet, entry: { ...entry, releasedAt: now } });
       released += 1;
     }
     return Promise.resolve(released);
@@ -201,7 +197,7 @@ export class MemoryStore implements Store {
   ): Promise<Merged> {
     let [added, changed] = [0, 0];
     for (const { triplet, ...entry } of entries) {
-      const key = keyOf(triplet);
+      const key = tripletText(triplet);
       const before = this.#entries.get(key)?.entry;
       const after = before ? mergeEntries(before, entry) : entry;
       if (!before) added += 1;

@@ -9,7 +9,7 @@ import { compile, type Subject } from './matcher.js';
 import type { Entry } from './syntax.js';
 
 /** What kept an entry from matching, nearest first. */
-export const obstacles = [
+const obstacles = [
   'expired',
   'name not verified',
   'other kind',
