@@ -38,6 +38,14 @@ export interface EntryFilter {
   readonly lastSeenBefore?: number | undefined;
 }
 
+/** A part of a listing. */
+export interface Page<T> {
+  /** May be more or fewer than asked for, even none, and there is more all the same. */
+  readonly found: readonly T[];
+  /** Where the listing goes on, in the store's own words; undefined at the end. */
+  readonly next?: string | undefined;
+}
+
 /** What entries can be sorted by, besides their key. */
 export type SortField = 'firstSeen' | 'lastSeen' | 'deferrals' | 'passes';
 
@@ -159,8 +167,11 @@ export interface Store {
   settle(attempts: readonly PreparedAttempt[]): Promise<Decision[]>;
   /** What is known of a triplet and a client address, expired or not; changes nothing. */
   recall(triplet: Triplet, address: string): Promise<Memory>;
-  /** Up to `limit` entries in the order of their keys (client, sender, recipient; by code point), after the key `after`. */
-  entries(filter: EntryFilter, limit: number, after?: Triplet): Promise<StoredEntry[]>;
+  /**
+   * About `limit` entries in an order of the store's own, from `from` on (the beginning unless given). Going on page by page gives
+   * every entry that was there all the time, once.
+   */
+  entries(filter: EntryFilter, limit: number, from?: string): Promise<Page<StoredEntry>>;
   /**
    * Up to `limit` entries from number `from` on (0 the first) of all that `filter` lets through, in this order. The order is made when
    * `from` is 0 and kept, as it was then, for the calls that go on in it; a store keeps one at a time.
@@ -178,8 +189,8 @@ export interface Store {
   closeWindow(recipient: string): Promise<boolean>;
   /** Removes the auto-whitelist record of an address; resolves to false when there was none. */
   forgetClient(address: string): Promise<boolean>;
-  /** Up to `limit` auto-whitelist records in the order of their addresses, after the address `after`. */
-  clients(limit: number, after?: string): Promise<StoredClient[]>;
+  /** About `limit` auto-whitelist records, as `entries` gives entries. */
+  clients(limit: number, from?: string): Promise<Page<StoredClient>>;
   /**
    * Takes over what is known from elsewhere: of two entries of one triplet the earlier first_seen and passed_at and the larger of all
    * else, so that doing it twice changes nothing; of two windows the later end. All or nothing.
@@ -215,30 +226,23 @@ export interface Store {
   close(): Promise<void>;
 }
 
+async function* allPages<T>(read: (from?: string) => Promise<Page<T>>): AsyncGenerator<T> {
+  let from: string | undefined;
+  do {
+    const { found, next } = await read(from);
+    yield* found;
+    from = next;
+  } while (from !== undefined);
+}
+
 /** Every entry that `filter` lets through, page by page: constant memory, no lock held between pages. */
-export async function* allEntries(
-  store: Store,
-  filter: EntryFilter,
-  pageSize = 1000,
-): AsyncGenerator<StoredEntry> {
-  let after: Triplet | undefined;
-  for (;;) {
-    const page = await store.entries(filter, pageSize, after);
-    yield* page;
-    after = page.at(-1)?.triplet;
-    if (page.length < pageSize) return;
-  }
+export function allEntries(store: Store, filter: EntryFilter, pageSize = 1000): AsyncGenerator<StoredEntry> {
+  return allPages((from) => store.entries(filter, pageSize, from));
 }
 
 /** Every auto-whitelist record, page by page. */
-export async function* allClients(store: Store, pageSize = 1000): AsyncGenerator<StoredClient> {
-  let after: string | undefined;
-  for (;;) {
-    const page = await store.clients(pageSize, after);
-    yield* page;
-    after = page.at(-1)?.address;
-    if (page.length < pageSize) return;
-  }
+export function allClients(store: Store, pageSize = 1000): AsyncGenerator<StoredClient> {
+  return allPages((from) => store.clients(pageSize, from));
 }
 
 /** Every entry that `filter` lets through, in this order, page by page. */

@@ -26,7 +26,7 @@ export function matches(entry: StoredEntry, filter: EntryFilter): boolean {
 }
 
 /** Orders triplets by client, sender, recipient, each by code point, as SQLite's binary collation does with UTF-8. */
-export function compareTriplets(a: Triplet, b: Triplet): number {
+function compareTriplets(a: Triplet, b: Triplet): number {
   return (
     Buffer.compare(Buffer.from(a.client), Buffer.from(b.client)) ||
     Buffer.compare(Buffer.from(a.sender), Buffer.from(b.sender)) ||

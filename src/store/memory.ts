@@ -21,6 +21,7 @@ import type {
   Merged,
   MoreToMerge,
   NewListedEntry,
+  Page,
   Purged,
   RecipientWindow,
   Store,
@@ -33,7 +34,7 @@ import type {
   WaitingQuery,
 } from '../greylist/store.js';
 import { tripletText, type Triplet } from '../greylist/triplet.js';
-import { compareTriplets, comparison, matches, summary } from './listing.js';
+import { comparison, matches, summary } from './listing.js';
 import { attemptsOf, delayClass, tallyHour, tallyKey } from './tally.js';
 
 const separator = '\0';
@@ -120,11 +121,9 @@ export class MemoryStore implements Store {
     return Array.from(this.#entries.values(), ({ triplet, entry }) => ({ ...entry, triplet }));
   }
 
-  entries(filter: EntryFilter, limit: number, after?: Triplet): Promise<StoredEntry[]> {
-    const found = this.#stored().filter(
-      (entry) => matches(entry, filter) && (!after || compareTriplets(entry.triplet, after) > 0),
-    );
-    return Promise.resolve(found.sort((a, b) => compareTriplets(a.triplet, b.triplet)).slice(0, limit));
+  /** All in one page. */
+  entries(filter: EntryFilter): Promise<Page<StoredEntry>> {
+    return Promise.resolve({ found: this.#stored().filter((entry) => matches(entry, filter)) });
   }
 
   sorted(filter: EntryFilter, order: EntryOrder, limit: number, from: number): Promise<StoredEntry[]> {
@@ -183,11 +182,11 @@ export class MemoryStore implements Store {
     return Promise.resolve(this.#clients.delete(address));
   }
 
-  clients(limit: number, after?: string): Promise<StoredClient[]> {
-    const found = Array.from(this.#clients, ([address, client]) => ({ address, ...client }))
-      .filter(({ address }) => after === undefined || address > after)
-      .sort((a, b) => (a.address < b.address ? -1 : 1));
-    return Promise.resolve(found.slice(0, limit));
+  /** All in one page. */
+  clients(): Promise<Page<StoredClient>> {
+    return Promise.resolve({
+      found: Array.from(this.#clients, ([address, client]) => ({ address, ...client })),
+    });
   }
 
   merge(

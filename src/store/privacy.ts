@@ -35,7 +35,7 @@ export function hashed(store: Store, key: Buffer): Store {
   return {
     settle: (attempts) => store.settle(attempts.map(hideAttempt)),
     recall: (triplet, address) => store.recall(hideTriplet(triplet), hideAddress(address)),
-    entries: (filter, limit, after) => store.entries(hideFilter(filter), limit, after),
+    entries: (filter, limit, from) => store.entries(hideFilter(filter), limit, from),
     sorted: (filter, order, limit, from) => store.sorted(hideFilter(filter), order, limit, from),
     remove: (entries, clients) => store.remove(entries, clients),
     release: (triplets, now) => store.release(triplets, now),
@@ -43,7 +43,7 @@ export function hashed(store: Store, key: Buffer): Store {
     openWindow: (recipient, until) => store.openWindow(hideRecipient(recipient), until),
     closeWindow: (recipient) => store.closeWindow(hideRecipient(recipient)),
     forgetClient: (address) => store.forgetClient(hideAddress(address)),
-    clients: (limit, after) => store.clients(limit, after),
+    clients: (limit, from) => store.clients(limit, from),
     merge: (entries, clients, more) =>
       store.merge(
         entries.map((entry) => ({ ...entry, triplet: hideTriplet(entry.triplet) })),

@@ -171,7 +171,7 @@ for (const [name, open] of Object.entries(stores)) {
       assert.deepEqual(await store.waiting({ firstSeenSince: 61, limit: 0 }), nobody);
     });
 
-    test('lists entries in key order, page by page, with filters', async (t) => {
+    test('lists entries once, page by page, with filters', async (t) => {
       const store = await open(t);
       const { pick, seed } = random();
       const words = ['', 'a', 'B', 'ä', '\u{1f600}', '\uffff', 'a/b', "'", '%'];
@@ -186,24 +186,15 @@ for (const [name, open] of Object.entries(stores)) {
       for await (const entry of allEntries(store, {}, 7)) seen.push(JSON.stringify(entry.triplet));
       assert.equal(seen.length, triplets.size, `seed ${seed}`);
       assert.deepEqual([...seen].sort(), [...triplets.keys()].sort());
-      const bytes = (text: string) =>
-        Buffer.concat(
-          Object.values(JSON.parse(text) as object).map((part) => Buffer.from(`${String(part)}\0`)),
-        );
-      for (const [index, text] of seen.entries())
-        assert.ok(
-          index === 0 || Buffer.compare(bytes(seen[index - 1] ?? ''), bytes(text)) < 0,
-          `order, seed ${seed}`,
-        );
       const one = [...triplets.values()][0]?.triplet;
       assert.ok(one);
-      const found = await store.entries(one, 10);
+      const { found } = await store.entries(one, 10);
       assert.deepEqual(
         found.map((entry) => entry.triplet),
         [one],
       );
-      assert.equal((await store.entries({ state: 'passed' }, 10)).length, 0);
-      assert.equal((await store.entries({ state: 'waiting' }, 10)).length, 10);
+      assert.equal((await store.entries({ state: 'passed' }, 10)).found.length, 0);
+      assert.equal((await store.entries({ state: 'waiting' }, 1000)).found.length, triplets.size);
     });
 
     test('purges what the rules have forgotten, and nothing else', async (t) => {
@@ -222,7 +213,7 @@ for (const [name, open] of Object.entries(stores)) {
       assert.equal(await purge(2 * day + 1), 1);
       assert.equal(await purge(35 * day + 1), 1);
       assert.deepEqual(
-        (await store.entries({}, 10)).map((entry) => entry.triplet.sender),
+        (await store.entries({}, 10)).found.map((entry) => entry.triplet.sender),
         ['young@s'],
       );
       assert.equal(await purge(40 * day), 2, 'the entry and the client it counted for');
@@ -321,7 +312,7 @@ for (const [name, open] of Object.entries(stores)) {
         keyed(50, ''),
       ]);
       const senders = async (filter: EntryFilter) =>
-        (await store.entries(filter, 10)).map((entry) => entry.triplet.sender);
+        (await store.entries(filter, 10)).found.map((entry) => entry.triplet.sender);
       assert.deepEqual(await senders({ domain: 's' }), ['a@s', 'b@sub.s']);
       assert.deepEqual(await senders({ domain: 'sub.s' }), ['b@sub.s']);
       assert.equal((await senders({ domain: 'r' })).length, 5);
@@ -358,10 +349,10 @@ for (const [name, open] of Object.entries(stores)) {
       const store = await open(t);
       const one = keyed(0).triplet;
       await store.settle([keyed(0), keyed(310), keyed(0, 'b@s')]);
-      const [client] = await store.clients(5);
+      const [client] = (await store.clients(5)).found;
       assert.ok(client);
       assert.equal(await store.remove([{ triplet: one, lastSeen: 1 }], [{ ...client, lastCounted: 1 }]), 0);
-      const entries = await store.entries({}, 5);
+      const entries = (await store.entries({}, 5)).found;
       assert.equal(await store.remove([...entries, ...entries], [client, client]), 3);
       assert.equal(await store.remove([{ triplet: one }], []), 0);
       assert.equal((await store.info()).clients, 0);
@@ -449,7 +440,7 @@ for (const [name, open] of Object.entries(stores)) {
       const plain = await open(t);
       const store = hashed(plain, Buffer.alloc(32, 7));
       await store.settle([keyed(0), keyed(0, 'b@s'), keyed(300, 'b@s')]);
-      const found = await store.entries({ sender: 'a@s' }, 5);
+      const { found } = await store.entries({ sender: 'a@s' }, 5);
       assert.equal(
         await store.release(
           found.map(({ triplet }) => triplet),
@@ -462,7 +453,7 @@ for (const [name, open] of Object.entries(stores)) {
       assert.match((await plain.windows())[0]?.recipient ?? '', /^[0-9a-f]{32}$/);
       assert.equal((await store.settle([keyed(10, 'new@s')]))[0]?.reason, 'released');
       assert.equal(await store.forgetClient('192.0.2.5'), true);
-      assert.equal(await store.remove(await store.entries({ recipient: 'b@r' }, 5), []), 3);
+      assert.equal(await store.remove((await store.entries({ recipient: 'b@r' }, 5)).found, []), 3);
     });
 
     test('decides the same behind hashed keys, and holds no address in clear', async (t) => {
@@ -475,8 +466,8 @@ for (const [name, open] of Object.entries(stores)) {
       );
       assert.equal((await store.recall(keyed(0).triplet, '192.0.2.5')).entry?.passes, 1);
       assert.equal((await store.recall(keyed(0).triplet, '192.0.2.5')).client?.count, 1);
-      assert.equal((await store.entries({ recipient: 'b@r' }, 5)).length, 1);
-      const [stored] = await plain.entries({}, 5);
+      assert.equal((await store.entries({ recipient: 'b@r' }, 5)).found.length, 1);
+      const [stored] = (await plain.entries({}, 5)).found;
       assert.ok(stored);
       for (const word of [stored.triplet.client, stored.triplet.sender, stored.triplet.recipient])
         assert.match(word, /^[0-9a-f]{32}$/);

@@ -27,6 +27,7 @@ import type {
   Merged,
   MoreToMerge,
   NewListedEntry,
+  Page,
   Purged,
   RecipientWindow,
   StoredClient,
@@ -181,8 +182,8 @@ export class SqliteDatabase {
     };
   }
 
-  entries(filter: EntryFilter, limit: number, after?: Triplet): StoredEntry[] {
-    return selectEntries(this.#db, filter, limit, after);
+  entries(filter: EntryFilter, limit: number, from?: string): Page<StoredEntry> {
+    return selectEntries(this.#db, filter, limit, from);
   }
 
   sorted(filter: EntryFilter, order: EntryOrder, limit: number, from: number): StoredEntry[] {
@@ -214,10 +215,14 @@ export class SqliteDatabase {
     return tidying.remove(this.#db, [], [{ address }]) > 0;
   }
 
-  clients(limit: number, after = ''): StoredClient[] {
-    return this.#sql.clients
-      .all(after, limit)
-      .map(({ address, count, last_counted: lastCounted }) => ({ address, count, lastCounted }));
+  clients(limit: number, from = ''): Page<StoredClient> {
+    const rows = this.#sql.clients.all(from, limit);
+    const found = rows.map(({ address, count, last_counted: lastCounted }) => ({
+      address,
+      count,
+      lastCounted,
+    }));
+    return { found, next: rows.length === limit ? rows.at(-1)?.address : undefined };
   }
 
   merge(entries: readonly StoredEntry[], clients: readonly StoredClient[], more?: MoreToMerge): Merged {

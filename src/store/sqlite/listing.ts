@@ -1,7 +1,7 @@
 /** Entries by filter and order: in the order of the key page by page, in any other from a table that lasts as long as the connection. */
 import type Database from 'better-sqlite3';
-import type { EntryFilter, EntryOrder, StoredEntry } from '../../greylist/store.js';
-import type { Triplet } from '../../greylist/triplet.js';
+import type { EntryFilter, EntryOrder, Page, StoredEntry } from '../../greylist/store.js';
+import { tripletOfText, tripletText, type Triplet } from '../../greylist/triplet.js';
 import { storedEntry, type EntryRow } from './rows.js';
 
 const sortColumns = {
@@ -43,20 +43,22 @@ function whereOf(filter: EntryFilter, after: Triplet | undefined): Where {
   return { text: conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '', values };
 }
 
-/** Up to `limit` entries in the order of their keys, after the key `after`. */
+/** Up to `limit` entries in the order of their keys, from `from` on, which is the last key of the page before. */
 export function selectEntries(
   db: Database.Database,
   filter: EntryFilter,
   limit: number,
-  after?: Triplet,
-): StoredEntry[] {
-  const where = whereOf(filter, after);
-  return db
+  from?: string,
+): Page<StoredEntry> {
+  const where = whereOf(filter, from === undefined ? undefined : tripletOfText(from));
+  const found = db
     .prepare<unknown[], EntryRow>(
       `SELECT * FROM entries ${where.text} ORDER BY client, sender, recipient LIMIT ?`,
     )
     .all(...where.values, limit)
     .map(storedEntry);
+  const last = found.at(-1);
+  return { found, ...(last && found.length === limit && { next: tripletText(last.triplet) }) };
 }
 
 /** Puts what `filter` lets through in order; the rows lie in a temporary file, not in memory, and no lock is held afterwards. */
