@@ -10,7 +10,6 @@ import {
   decide,
   type AwlRecord,
   type Decision,
-  type Entry,
   type Memory,
   type PreparedAttempt,
 } from '../../greylist/decide.js';
@@ -43,7 +42,8 @@ import { tallyForgetter } from './forget-tallies.js';
 import { migrate } from './schema.js';
 import { selectEntries, selectSorted, sortEntries } from './listing.js';
 import * as maintenance from './maintenance.js';
-import { entryOf, listedEntry, type EntryRow, type ListedRow } from './rows.js';
+import { EntryTable, type Found } from './entries.js';
+import { listedEntry, type ListedRow } from './rows.js';
 import { purgeStep } from './purging.js';
 import * as tidying from './tidying.js';
 import { waitingReader } from './waiting.js';
@@ -53,16 +53,6 @@ const lockTimeoutMs = 800;
 
 function prepareStatements(db: Database.Database) {
   return {
-    entry: db.prepare<[string, string, string], EntryRow>(
-      'SELECT * FROM entries WHERE client = ? AND sender = ? AND recipient = ?',
-    ),
-    writeEntry: db.prepare(
-      `INSERT INTO entries (client, sender, recipient, first_seen, last_seen, deferrals, passed_at, passes, released_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET first_seen = excluded.first_seen, last_seen = excluded.last_seen,
-         deferrals = excluded.deferrals, passed_at = excluded.passed_at, passes = excluded.passes,
-         released_at = excluded.released_at`,
-    ),
     client: db.prepare<[string], { count: number; last_counted: number }>(
       'SELECT count, last_counted FROM awl WHERE address = ?',
     ),
@@ -108,7 +98,8 @@ export class SqliteDatabase {
   readonly #opening: number;
   readonly #waiting: ReturnType<typeof waitingReader>;
   readonly #forgetTallies: ReturnType<typeof tallyForgetter>;
-  #purgedUpTo: Triplet | undefined;
+  readonly #entries: EntryTable;
+  #purgedUpTo = 0;
 
   /**
    * Opens the file at `location`; throws a Failure when it is not a database of this greyctl. `opening` counts how often this
@@ -123,6 +114,7 @@ export class SqliteDatabase {
       this.#db.pragma('journal_mode = WAL');
       this.#db.pragma('synchronous = NORMAL');
       this.#sql = prepareStatements(this.#db);
+      this.#entries = new EntryTable(this.#db);
       this.#waiting = waitingReader(this.#db);
       this.#forgetTallies = tallyForgetter(this.#db);
     } catch (error) {
@@ -133,23 +125,33 @@ export class SqliteDatabase {
 
   /** Decides and remembers all attempts in one transaction. */
   settle(attempts: readonly PreparedAttempt[]): Decision[] {
-    return this.#db
+    return this.#write(() => {
+      const counts = new Map<string, Tally>();
+      const decisions = attempts.map((attempt) => {
+        const decision = this.#settleOne(attempt);
+        const key = tallyKey(attempt.time, decision);
+        const count = (counts.get(key)?.count ?? 0) + attemptsOf(attempt);
+        const { verdict, reason } = decision;
+        counts.set(key, { hour: tallyHour(attempt.time), verdict, reason, count });
+        return decision;
+      });
+      for (const tally of counts.values()) {
+        this.#sql.addTally.run(tally.hour, tally.verdict, tally.reason, tally.count);
+      }
+      return decisions;
+    });
+  }
+
+  /** All or nothing, with all keys at hand. */
+  #write<T>(work: () => T): T {
+    const result = this.#db
       .transaction(() => {
-        const counts = new Map<string, Tally>();
-        const decisions = attempts.map((attempt) => {
-          const decision = this.#settleOne(attempt);
-          const key = tallyKey(attempt.time, decision);
-          const count = (counts.get(key)?.count ?? 0) + attemptsOf(attempt);
-          const { verdict, reason } = decision;
-          counts.set(key, { hour: tallyHour(attempt.time), verdict, reason, count });
-          return decision;
-        });
-        for (const tally of counts.values()) {
-          this.#sql.addTally.run(tally.hour, tally.verdict, tally.reason, tally.count);
-        }
-        return decisions;
+        this.#entries.catchUp();
+        return work();
       })
       .immediate();
+    this.#entries.committed();
+    return result;
   }
 
   #settleOne(attempt: PreparedAttempt): Decision {
@@ -158,11 +160,10 @@ export class SqliteDatabase {
       return decide(attempt, {}).decision;
     }
     const { triplet, address } = attempt;
-    const before = this.recall(triplet, address);
+    const found = this.#entries.find(triplet);
+    const before = this.#memory(triplet, address, found);
     const { decision, memory } = decide(attempt, before);
-    if (memory.entry && memory.entry !== before.entry) {
-      this.#writeEntry(triplet, memory.entry);
-    }
+    if (memory.entry && memory.entry !== before.entry) this.#entries.write(triplet, memory.entry, found);
     if (decision.delaySeconds !== undefined) {
       this.#sql.addDelay.run(tallyHour(attempt.time), delayClass(decision.delaySeconds));
     }
@@ -173,10 +174,14 @@ export class SqliteDatabase {
   }
 
   recall(triplet: Triplet, address: string): Memory {
-    const row = this.#sql.entry.get(triplet.client, triplet.sender, triplet.recipient);
+    this.#entries.catchUp();
+    return this.#memory(triplet, address, this.#entries.find(triplet));
+  }
+
+  #memory(triplet: Triplet, address: string, found: Found | undefined): Memory {
     const openUntil = this.#sql.window.get(triplet.recipient);
     return {
-      entry: row && entryOf(row),
+      entry: found?.entry,
       client: this.#client(address),
       ...(openUntil !== undefined && { openUntil }),
     };
@@ -192,11 +197,23 @@ export class SqliteDatabase {
   }
 
   remove(entries: readonly EntryRemoval[], clients: readonly ClientRemoval[]): number {
-    return this.#db.transaction(() => tidying.remove(this.#db, entries, clients)).immediate();
+    return this.#write(() => {
+      const removed = entries.filter(({ triplet, lastSeen }) => this.#entries.remove(triplet, lastSeen));
+      return removed.length + tidying.removeClients(this.#db, clients);
+    });
   }
 
   release(triplets: readonly Triplet[], now: number): number {
-    return this.#db.transaction(() => tidying.release(this.#db, triplets, now)).immediate();
+    return this.#write(() => {
+      let released = 0;
+      for (const triplet of triplets) {
+        const found = this.#entries.find(triplet);
+        if (!found || found.entry.passedAt !== undefined || found.entry.releasedAt !== undefined) continue;
+        this.#entries.write(triplet, { ...found.entry, releasedAt: now }, found);
+        released += 1;
+      }
+      return released;
+    });
   }
 
   windows(): RecipientWindow[] {
@@ -212,7 +229,7 @@ export class SqliteDatabase {
   }
 
   forgetClient(address: string): boolean {
-    return tidying.remove(this.#db, [], [{ address }]) > 0;
+    return tidying.removeClients(this.#db, [{ address }]) > 0;
   }
 
   clients(limit: number, from = ''): Page<StoredClient> {
@@ -226,42 +243,25 @@ export class SqliteDatabase {
   }
 
   merge(entries: readonly StoredEntry[], clients: readonly StoredClient[], more?: MoreToMerge): Merged {
-    return this.#db
-      .transaction(() => {
-        const merged = { added: 0, changed: 0 };
-        for (const { triplet, ...entry } of entries) {
-          const { entry: before } = this.recall(triplet, '');
-          const after = before ? mergeEntries(before, entry) : entry;
-          if (before && sameEntry(before, after)) continue;
-          merged[before ? 'changed' : 'added'] += 1;
-          this.#writeEntry(triplet, after);
-        }
-        for (const { address, ...client } of clients) {
-          const before = this.#client(address);
-          const after = before ? mergeClients(before, client) : client;
-          if (before?.count === after.count && before.lastCounted === after.lastCounted) continue;
-          merged[before ? 'changed' : 'added'] += 1;
-          this.#sql.writeClient.run(address, after.count, after.lastCounted);
-        }
-        const others = more ? tidying.mergeMore(this.#db, more) : { added: 0, changed: 0 };
-        return { added: merged.added + others.added, changed: merged.changed + others.changed };
-      })
-      .immediate();
-  }
-
-  #writeEntry({ client, sender, recipient }: Triplet, entry: Entry): void {
-    const { firstSeen, lastSeen, deferrals, passedAt, passes, releasedAt } = entry;
-    this.#sql.writeEntry.run(
-      client,
-      sender,
-      recipient,
-      firstSeen,
-      lastSeen,
-      deferrals,
-      passedAt ?? null,
-      passes,
-      releasedAt ?? null,
-    );
+    return this.#write(() => {
+      const merged = { added: 0, changed: 0 };
+      for (const { triplet, ...entry } of entries) {
+        const found = this.#entries.find(triplet);
+        const after = found ? mergeEntries(found.entry, entry) : entry;
+        if (found && sameEntry(found.entry, after)) continue;
+        merged[found ? 'changed' : 'added'] += 1;
+        this.#entries.write(triplet, after, found);
+      }
+      for (const { address, ...client } of clients) {
+        const before = this.#client(address);
+        const after = before ? mergeClients(before, client) : client;
+        if (before?.count === after.count && before.lastCounted === after.lastCounted) continue;
+        merged[before ? 'changed' : 'added'] += 1;
+        this.#sql.writeClient.run(address, after.count, after.lastCounted);
+      }
+      const others = more ? tidying.mergeMore(this.#db, more) : { added: 0, changed: 0 };
+      return { added: merged.added + others.added, changed: merged.changed + others.changed };
+    });
   }
 
   #client(address: string): AwlRecord | undefined {
@@ -270,9 +270,9 @@ export class SqliteDatabase {
   }
 
   purge(now: number, rules: Rules, limit: number): Purged {
-    const { removed, upTo } = purgeStep(this.#db, now, rules, limit, this.#purgedUpTo);
-    this.#purgedUpTo = upTo;
-    return { removed, done: upTo === undefined };
+    const { removed, next } = purgeStep(this.#db, this.#entries, now, rules, limit, this.#purgedUpTo);
+    this.#purgedUpTo = next ?? 0;
+    return { removed, done: next === undefined };
   }
 
   tallies(since: number): Tally[] {

@@ -1,7 +1,6 @@
-/** Entries by filter and order: in the order of the key page by page, in any other from a table that lasts as long as the connection. */
+/** Entries by filter and order: in the order they were first remembered page by page, in any other from a table that lasts as long as the connection. */
 import type Database from 'better-sqlite3';
 import type { EntryFilter, EntryOrder, Page, StoredEntry } from '../../greylist/store.js';
-import { tripletOfText, tripletText, type Triplet } from '../../greylist/triplet.js';
 import { storedEntry, type EntryRow } from './rows.js';
 
 const sortColumns = {
@@ -22,14 +21,14 @@ function inDomain(column: 'sender' | 'recipient'): string {
   return `(instr(${column}, '@') > 0 AND (${hasEnd} OR ${hasEnd}))`;
 }
 
-function whereOf(filter: EntryFilter, after: Triplet | undefined): Where {
+function whereOf(filter: EntryFilter, fromId = 0): Where {
   const conditions: string[] = [];
   const values: (string | number)[] = [];
   const require = (condition: string, ...given: (string | number)[]) => {
     conditions.push(condition);
     values.push(...given);
   };
-  if (after) require('(client, sender, recipient) > (?, ?, ?)', after.client, after.sender, after.recipient);
+  if (fromId > 0) require('id >= ?', fromId);
   if (filter.client !== undefined) require('client = ?', filter.client);
   if (filter.sender !== undefined) require('sender = ?', filter.sender);
   if (filter.recipient !== undefined) require('recipient = ?', filter.recipient);
@@ -43,22 +42,19 @@ function whereOf(filter: EntryFilter, after: Triplet | undefined): Where {
   return { text: conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '', values };
 }
 
-/** Up to `limit` entries in the order of their keys, from `from` on, which is the last key of the page before. */
+/** Up to `limit` entries in the order they were first remembered, from `from` on, which is an id. */
 export function selectEntries(
   db: Database.Database,
   filter: EntryFilter,
   limit: number,
   from?: string,
 ): Page<StoredEntry> {
-  const where = whereOf(filter, from === undefined ? undefined : tripletOfText(from));
-  const found = db
-    .prepare<unknown[], EntryRow>(
-      `SELECT * FROM entries ${where.text} ORDER BY client, sender, recipient LIMIT ?`,
-    )
-    .all(...where.values, limit)
-    .map(storedEntry);
-  const last = found.at(-1);
-  return { found, ...(last && found.length === limit && { next: tripletText(last.triplet) }) };
+  const where = whereOf(filter, Number(from ?? 0));
+  const rows = db
+    .prepare<unknown[], EntryRow>(`SELECT * FROM entries ${where.text} ORDER BY id LIMIT ?`)
+    .all(...where.values, limit);
+  const last = rows.length === limit ? rows.at(-1) : undefined;
+  return { found: rows.map(storedEntry), ...(last && { next: String(last.id + 1) }) };
 }
 
 /** Puts what `filter` lets through in order; the rows lie in a temporary file, not in memory, and no lock is held afterwards. */
@@ -70,7 +66,7 @@ export function sortEntries(
   const direction = isReversed ? 'DESC' : 'ASC';
   const keys = ['client', 'sender', 'recipient'].map((column) => (by ? column : `${column} ${direction}`));
   const order = [...(by ? [`${sortColumns[by]} ${direction}`] : []), ...keys].join(', ');
-  const where = whereOf(filter, undefined);
+  const where = whereOf(filter);
   db.exec('DROP TABLE IF EXISTS temp.sorted');
   db.prepare(`CREATE TEMP TABLE sorted AS SELECT * FROM entries ${where.text} ORDER BY ${order}`).run(
     ...where.values,

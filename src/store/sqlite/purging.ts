@@ -1,41 +1,41 @@
 import type Database from 'better-sqlite3';
 import { isAlive } from '../../greylist/decide.js';
 import type { Rules } from '../../greylist/settings.js';
-import type { Triplet } from '../../greylist/triplet.js';
-import { entryOf, type EntryRow } from './rows.js';
-import { closeWindowsBefore, remove } from './tidying.js';
+import type { EntryTable } from './entries.js';
+import { closeWindowsBefore, removeClients } from './tidying.js';
 
 export interface PurgeStep {
   readonly removed: number;
   /** Where the next step goes on; undefined when all have been looked at. */
-  readonly upTo: Triplet | undefined;
+  readonly next: number | undefined;
 }
 
-/** Removes what `rules` have forgotten at `now` among the next `limit` entries after `after` and as many client records. */
+/** Removes what `rules` have forgotten at `now` among some hundred entries from id `from` on, and up to `limit` client records. */
 export function purgeStep(
   db: Database.Database,
+  table: EntryTable,
   now: number,
   rules: Rules,
   limit: number,
-  after: Triplet = { client: '', sender: '', recipient: '' },
+  from: number,
 ): PurgeStep {
-  const rows = db
-    .prepare<[string, string, string, number], EntryRow>(
-      'SELECT * FROM entries WHERE (client, sender, recipient) > (?, ?, ?) ORDER BY client, sender, recipient LIMIT ?',
-    )
-    .all(after.client, after.sender, after.recipient, limit);
-  // As they were read: another process may have used them meanwhile.
-  const expired = rows
-    .filter((row) => !isAlive(entryOf(row), now, rules))
-    .map((row) => ({ triplet: row, lastSeen: row.last_seen }));
+  const look = () => table.look(from, (entry) => isAlive(entry, now, rules));
+  let removed = closeWindowsBefore(db, now);
+  // Looked at first: mostly there is nothing to write, and no lock is taken.
+  let seen = look();
+  if (seen.dead.length + seen.gone.length > 0) {
+    db.transaction(() => {
+      seen = look();
+      table.clear(seen);
+    }).immediate();
+    table.cleared(seen);
+    removed += seen.dead.length;
+  }
   const clients = db
     .prepare<[number, number], { address: string; lastCounted: number }>(
       'SELECT address, last_counted AS lastCounted FROM awl WHERE last_counted < ? LIMIT ?',
     )
     .all(now - rules.maxAgeSeconds, limit);
-  let removed = closeWindowsBefore(db, now);
-  if (expired.length + clients.length > 0) {
-    removed += db.transaction(() => remove(db, expired, clients)).immediate();
-  }
-  return { removed, upTo: rows.length < limit ? undefined : rows.at(-1) };
+  if (clients.length > 0) removed += db.transaction(() => removeClients(db, clients)).immediate();
+  return { removed, next: seen.next };
 }

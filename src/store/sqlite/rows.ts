@@ -3,6 +3,7 @@ import type { ListedEntry, ListKind, StoredEntry } from '../../greylist/store.js
 
 /** A row of entries. */
 export interface EntryRow {
+  id: number;
   client: string;
   sender: string;
   recipient: string;

@@ -7,7 +7,9 @@ export const applicationId = 0x67726579;
 /** Step n brings a database from `user_version` n to n + 1. */
 const migrations: readonly string[] = [
   `
+  -- See entries.ts. Ids are never used again: whoever knows all rows up to one knows which are new.
   CREATE TABLE entries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     client TEXT NOT NULL,
     sender TEXT NOT NULL,
     recipient TEXT NOT NULL,
@@ -16,9 +18,19 @@ const migrations: readonly string[] = [
     deferrals INTEGER NOT NULL,
     passed_at INTEGER,
     passes INTEGER NOT NULL,
-    released_at INTEGER,
-    PRIMARY KEY (client, sender, recipient)
-  ) STRICT, WITHOUT ROWID;
+    released_at INTEGER
+  ) STRICT;
+
+  -- See hashblocks.ts.
+  CREATE TABLE key_hashes (
+    block INTEGER PRIMARY KEY,
+    hashes BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE key_hash_seed (
+    start INTEGER NOT NULL,
+    factor INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO key_hash_seed VALUES (abs(random() % 4294967296), abs(random() % 4294967296) | 1073741825);
 
   CREATE TABLE awl (
     address TEXT NOT NULL PRIMARY KEY,

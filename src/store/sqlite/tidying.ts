@@ -1,47 +1,14 @@
-/** Writing that the commands do beside the server's: removing, releasing, windows, and taking over what else was exported. */
+/** Writing that the commands do beside the server's: removing client records, windows, and taking over what else was exported. */
 import type Database from 'better-sqlite3';
 import { mergeListed } from '../../greylist/merge.js';
-import type {
-  ClientRemoval,
-  EntryRemoval,
-  Merged,
-  MoreToMerge,
-  RecipientWindow,
-} from '../../greylist/store.js';
-import type { Triplet } from '../../greylist/triplet.js';
+import type { ClientRemoval, Merged, MoreToMerge, RecipientWindow } from '../../greylist/store.js';
 import { listedEntry, type ListedRow } from './rows.js';
 
-/** Removes what is there and was not used since; says how many. */
-export function remove(
-  db: Database.Database,
-  entries: readonly EntryRemoval[],
-  clients: readonly ClientRemoval[],
-): number {
-  const removeEntry = db.prepare(
-    'DELETE FROM entries WHERE client = ? AND sender = ? AND recipient = ? AND last_seen = coalesce(?, last_seen)',
-  );
-  const removeClient = db.prepare(
-    'DELETE FROM awl WHERE address = ? AND last_counted = coalesce(?, last_counted)',
-  );
-  let removed = 0;
-  for (const { triplet, lastSeen } of entries) {
-    const { client, sender, recipient } = triplet;
-    removed += removeEntry.run(client, sender, recipient, lastSeen ?? null).changes;
-  }
-  for (const { address, lastCounted } of clients) {
-    removed += removeClient.run(address, lastCounted ?? null).changes;
-  }
-  return removed;
-}
-
-/** Marks those that wait and are not marked yet; says how many. */
-export function release(db: Database.Database, triplets: readonly Triplet[], now: number): number {
-  const mark = db.prepare(
-    `UPDATE entries SET released_at = ?
-     WHERE client = ? AND sender = ? AND recipient = ? AND passed_at IS NULL AND released_at IS NULL`,
-  );
-  return triplets.reduce(
-    (sum, { client, sender, recipient }) => sum + mark.run(now, client, sender, recipient).changes,
+/** Removes the client records that are there and were not counted since; says how many. */
+export function removeClients(db: Database.Database, clients: readonly ClientRemoval[]): number {
+  const remove = db.prepare('DELETE FROM awl WHERE address = ? AND last_counted = coalesce(?, last_counted)');
+  return clients.reduce(
+    (sum, { address, lastCounted }) => sum + remove.run(address, lastCounted ?? null).changes,
     0,
   );
 }

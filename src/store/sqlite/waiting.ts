@@ -11,16 +11,13 @@ const sampledPart = 1 / 4;
 /** So many names for each one wanted: the first are among them unless numbers are nearly equal. */
 const candidatesPerGroup = 10;
 
-interface Row {
-  readonly domain: string | null;
-  readonly recipient: string | null;
-  readonly count: number;
-}
-
-type Key = Exclude<keyof Row, 'count'>;
+const keys = ['domain', 'client', 'recipient'] as const;
+type Key = (typeof keys)[number];
+type Row = Readonly<Record<Key, string | null>> & { readonly count: number };
 
 const expressions: Readonly<Record<Key, string>> = {
   domain: "substr(sender, instr(sender, '@') + 1)",
+  client: 'client',
   recipient: 'recipient',
 };
 
@@ -37,7 +34,7 @@ function largest(rows: readonly Row[], key: Key, limit: number): WaitingGroup[] 
 }
 
 function prepareStatements(db: Database.Database) {
-  const { domain, recipient } = expressions;
+  const { domain, client, recipient } = expressions;
   const wanted = (key: string) => `${key} IN (SELECT value FROM json_each(?))`;
   const named = (key: string) => `iif(${wanted(key)}, ${key}, NULL)`;
   return {
@@ -45,14 +42,14 @@ function prepareStatements(db: Database.Database) {
       'SELECT count(*) AS total, sum(first_seen >= ?) AS since FROM entries WHERE passed_at IS NULL',
     ),
     sample: db.prepare<[number], Row>(
-      `SELECT ${domain} AS domain, recipient, 1 AS count FROM entries
+      `SELECT ${domain} AS domain, client, recipient, 1 AS count FROM entries
        WHERE passed_at IS NULL AND random() % ? = 0`,
     ),
     // A row for each combination of the names asked for; what is not asked for is null.
     named: db.prepare<string[], Row>(
-      `SELECT ${named(domain)} AS domain, ${named(recipient)} AS recipient, count(*) AS count
-       FROM entries WHERE passed_at IS NULL AND (${wanted(domain)} OR ${wanted(recipient)})
-       GROUP BY 1, 2`,
+      `SELECT ${named(domain)} AS domain, ${named(client)} AS client, ${named(recipient)} AS recipient, count(*) AS count
+       FROM entries WHERE passed_at IS NULL AND (${wanted(domain)} OR ${wanted(client)} OR ${wanted(recipient)})
+       GROUP BY 1, 2, 3`,
     ),
     all: (key: string) =>
       db.prepare<[number], WaitingGroup>(
@@ -65,12 +62,14 @@ function prepareStatements(db: Database.Database) {
 /** Prepares what answers `waiting` of the port; `most` is given by tests only. */
 export function waitingReader(db: Database.Database, most = groupedEntries) {
   const { counts, sample, named, all } = prepareStatements(db);
-  const everything = { domain: all(expressions.domain), recipient: all(expressions.recipient) };
-  // In the order of the key: nothing is sorted, however many there are.
-  const clients = all('client');
+  const everything: Readonly<Record<Key, ReturnType<typeof all>>> = {
+    domain: all(expressions.domain),
+    client: all(expressions.client),
+    recipient: all(expressions.recipient),
+  };
   const picked = (total: number, limit: number): ((key: Key) => WaitingGroup[]) => {
     const rows = sample.all(Math.ceil(total / (most * sampledPart)));
-    const names = (['domain', 'recipient'] as const).map((key) =>
+    const names = keys.map((key) =>
       JSON.stringify(largest(rows, key, limit * candidatesPerGroup).map(({ name }) => name)),
     );
     const exact = named.all(...names, ...names);
@@ -83,7 +82,7 @@ export function waitingReader(db: Database.Database, most = groupedEntries) {
     return {
       firstSeenSince: found?.since ?? 0,
       senderDomains: top('domain'),
-      clients: clients.all(limit),
+      clients: top('client'),
       recipients: top('recipient'),
     };
   };

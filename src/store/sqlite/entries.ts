@@ -1,0 +1,177 @@
+/**
+ * The table of entries. New rows are only ever put at its end, so that a batch of new triplets writes a few pages and not one for each,
+ * which is what a tree in the order of the keys, or an index on them, would cost. Keys are found through the index of their hashes in
+ * memory. A row is believed only when its key is the one asked for: the index may hold ids too many, but never too few.
+ */
+import type Database from 'better-sqlite3';
+import type { Entry } from '../../greylist/decide.js';
+import { sameTriplet, type Triplet } from '../../greylist/triplet.js';
+import { blockIds, blockOf, hashBlocks, type HashedRow } from './hashblocks.js';
+import { HashIndex } from './hashindex.js';
+import { keyHash, type HashSeed } from './keyhash.js';
+import { entryOf, type EntryRow } from './rows.js';
+
+/** An entry, and the id of its row. */
+export interface Found {
+  readonly id: number;
+  readonly entry: Entry;
+}
+
+/** A part of the table, as the purge sees it. */
+export interface Look {
+  /** Where to go on; undefined at the end. */
+  readonly next: number | undefined;
+  readonly dead: readonly HashedRow[];
+  /** Hashes in key_hashes of rows that are dead or not there any more, and the others. */
+  readonly gone: readonly HashedRow[];
+  readonly kept: readonly HashedRow[];
+}
+
+type KeyRow = Triplet & { readonly id: number };
+
+function prepareStatements(db: Database.Database) {
+  const keys = 'SELECT id, client, sender, recipient FROM entries';
+  return {
+    row: db.prepare<[number], EntryRow>('SELECT * FROM entries WHERE id = ?'),
+    insert: db.prepare(
+      `INSERT INTO entries (client, sender, recipient, first_seen, last_seen, deferrals, passed_at, passes, released_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    update: db.prepare(
+      `UPDATE entries SET first_seen = ?, last_seen = ?, deferrals = ?, passed_at = ?, passes = ?, released_at = ?
+       WHERE id = ?`,
+    ),
+    lastId: db.prepare<[], number | null>('SELECT max(id) FROM entries').pluck(),
+    keysAfter: db.prepare<[number], KeyRow>(`${keys} WHERE id > ? ORDER BY id`),
+    keysBetween: db.prepare<[number, number], KeyRow>(`${keys} WHERE id >= ? AND id < ? ORDER BY id`),
+    seed: db.prepare<[], HashSeed>('SELECT start, factor FROM key_hash_seed'),
+    next: db.prepare<[number, number], EntryRow>('SELECT * FROM entries WHERE id >= ? ORDER BY id LIMIT ?'),
+    remove: db.prepare('DELETE FROM entries WHERE id = ?'),
+  };
+}
+
+function valuesOf({ firstSeen, lastSeen, deferrals, passedAt, passes, releasedAt }: Entry) {
+  return [firstSeen, lastSeen, deferrals, passedAt ?? null, passes, releasedAt ?? null] as const;
+}
+
+export class EntryTable {
+  readonly #sql: ReturnType<typeof prepareStatements>;
+  readonly #blocks: ReturnType<typeof hashBlocks>;
+  readonly #seed: HashSeed;
+  /** Made when it is first needed: what only lists has no use for it. */
+  #index: HashIndex | undefined;
+  /** The index knows all committed rows up to this id. */
+  #lastKnown = 0;
+  #lastInserted = 0;
+
+  constructor(db: Database.Database) {
+    this.#sql = prepareStatements(db);
+    this.#blocks = hashBlocks(db);
+    const seed = this.#sql.seed.get();
+    if (!seed) throw new Error('the table key_hash_seed is empty');
+    this.#seed = seed;
+  }
+
+  #hash(triplet: Triplet): number {
+    return keyHash(triplet, this.#seed);
+  }
+
+  #load(): HashIndex {
+    const index = new HashIndex(this.#blocks.mostHashes());
+    const last = this.#blocks.last();
+    for (const { id, hash } of this.#blocks.between(0, last)) index.add(hash, id);
+    this.#lastKnown = (last + 1) * blockIds - 1;
+    return index;
+  }
+
+  /** Takes in what others have added: to be called in every transaction before keys are looked for. */
+  catchUp(): void {
+    this.#index ??= this.#load();
+    this.#lastInserted = 0;
+    if ((this.#sql.lastId.get() ?? 0) <= this.#lastKnown) return;
+    for (const row of this.#sql.keysAfter.iterate(this.#lastKnown)) {
+      this.#index.add(this.#hash(row), row.id);
+      this.#lastKnown = row.id;
+    }
+  }
+
+  /** To be called after a transaction that was committed. */
+  committed(): void {
+    this.#lastKnown = Math.max(this.#lastKnown, this.#lastInserted);
+  }
+
+  find(triplet: Triplet): Found | undefined {
+    let row: EntryRow | undefined;
+    const id = this.#index?.find(this.#hash(triplet), (candidate) => {
+      row = this.#sql.row.get(candidate);
+      return row !== undefined && sameTriplet(row, triplet);
+    });
+    return id && row ? { id, entry: entryOf(row) } : undefined;
+  }
+
+  /** Writes what is known of a triplet from now on; `found` is what `find` gave in this transaction. */
+  write(triplet: Triplet, entry: Entry, found: Found | undefined): void {
+    if (found) {
+      this.#sql.update.run(...valuesOf(entry), found.id);
+      return;
+    }
+    const { client, sender, recipient } = triplet;
+    const id = Number(this.#sql.insert.run(client, sender, recipient, ...valuesOf(entry)).lastInsertRowid);
+    this.#index?.add(this.#hash(triplet), id);
+    this.#lastInserted = id;
+    // Ids are given one after the other: this is the first of a block.
+    if (id % blockIds === 0) this.#writeBlock(id / blockIds - 1);
+  }
+
+  #writeBlock(block: number): void {
+    const rows = this.#sql.keysBetween.all(block * blockIds, (block + 1) * blockIds);
+    this.#blocks.write(
+      block,
+      rows.map((row) => ({ id: row.id, hash: this.#hash(row) })),
+    );
+  }
+
+  /** False when it was not there, or `lastSeen` is given and is not what it has. */
+  remove(triplet: Triplet, lastSeen: number | undefined): boolean {
+    const found = this.find(triplet);
+    if (!found || (lastSeen !== undefined && found.entry.lastSeen !== lastSeen)) return false;
+    return this.#sql.remove.run(found.id).changes > 0;
+  }
+
+  /** Looks at the rows from id `from` on, up to the end of a block: what of them is dead, and what the index should no longer know. */
+  look(from: number, isAlive: (entry: Entry) => boolean): Look {
+    const rows = this.#sql.next.all(from, blockIds);
+    const first = blockOf(rows[0]?.id ?? from);
+    const last = blockOf(rows.at(-1)?.id ?? from);
+    const isEnd = rows.length < blockIds;
+    // The last of several blocks may not be there as a whole.
+    const next = isEnd ? undefined : first === last ? last + 1 : last;
+    const seen = next === undefined ? rows : rows.filter((row) => blockOf(row.id) < next);
+    const dead = seen.filter((row) => !isAlive(entryOf(row)));
+    const alive = new Set(seen.map((row) => row.id));
+    for (const row of dead) alive.delete(row.id);
+    const known = [...this.#blocks.between(blockOf(from), (next ?? Infinity) - 1)];
+    return {
+      next: next === undefined ? undefined : next * blockIds,
+      dead: dead.map((row) => ({ id: row.id, hash: this.#hash(row) })),
+      gone: known.filter(({ id }) => !alive.has(id)),
+      kept: known.filter(({ id }) => alive.has(id)),
+    };
+  }
+
+  /** Removes what `look` found dead, within the same transaction. */
+  clear({ dead, gone, kept }: Look): void {
+    for (const { id } of dead) this.#sql.remove.run(id);
+    for (const block of new Set(gone.map(({ id }) => blockOf(id)))) {
+      this.#blocks.write(
+        block,
+        kept.filter(({ id }) => blockOf(id) === block),
+      );
+    }
+  }
+
+  /** To be called when the transaction of `clear` was committed. */
+  cleared({ dead, gone }: Look): void {
+    for (const { id, hash } of [...dead, ...gone]) this.#index?.delete(hash, id);
+  }
+}
