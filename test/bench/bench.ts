@@ -1,43 +1,55 @@
 /** What benches are made of: each is a file beside this one that exports a `Bench`, and stands in run.ts. */
-import type { Cost } from './measure.js';
 
 export interface Situation {
   /** Where a bench may put its files; removed at the end. */
   readonly folder: string;
-  /** Smaller input, for a quick look. */
+  /** Less of everything, for a quick look. */
   readonly isQuick: boolean;
+  /** Also what takes many minutes. */
+  readonly isLong: boolean;
   /** How often each program runs; its median counts. */
   readonly runs: number;
+  /** Of a bench with many parts only those whose names begin with one of these; all where there is none. */
+  readonly parts: readonly string[];
   /** Progress, for people. */
   readonly say: (text: string) => void;
 }
 
+export interface Column {
+  readonly title: string;
+  /** Digits behind the point. */
+  readonly digits: number;
+}
+
 /** One program at one task. */
-export interface Result {
+export interface Row {
   readonly what: string;
   /** In words, where there is no result: `not installed: apt-get install …`. */
   readonly missing?: string;
-  readonly megabytes?: number;
-  readonly attempts?: number;
-  /** Medians of all runs. */
-  readonly seconds?: number;
-  readonly bytesPerSecond?: number;
-  readonly attemptsPerSecond?: number | undefined;
-  readonly cpuSeconds?: number | undefined;
-  /** The largest of all runs. */
-  readonly peakMegabytes?: number | undefined;
+  /** One for each column; undefined where nothing was measured. */
+  readonly values: readonly (number | undefined)[];
+}
+
+export interface Table {
+  readonly title: string;
+  readonly columns: readonly Column[];
+  readonly rows: readonly Row[];
 }
 
 /** A figure made of results, maybe with a target. */
 export interface Comparison {
+  /** Its name: the same from run to run. */
   readonly what: string;
   readonly value: number;
-  readonly target?: string;
-  readonly isMet?: boolean;
+  /** Without one it is a ratio, which is to be compared from machine to machine. */
+  readonly unit?: 'MB' | 'ms' | 's';
+  readonly better: 'more' | 'less';
+  /** At least that where more is better, at most where less is. */
+  readonly target?: number;
 }
 
 export interface Report {
-  readonly results: readonly Result[];
+  readonly tables: readonly Table[];
   readonly comparisons: readonly Comparison[];
 }
 
@@ -51,19 +63,7 @@ export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }
 
-/** The runs of one program over `bytes` of a log with so many attempts, as one result. */
-export function resultOf(what: string, costs: readonly Cost[], bytes: number, attempts: number): Result {
-  const seconds = median(costs.map((cost) => cost.seconds));
-  const cpu = costs.flatMap(({ cpuSeconds }) => cpuSeconds ?? []);
-  const peak = costs.flatMap(({ peakMegabytes }) => peakMegabytes ?? []);
-  return {
-    what,
-    megabytes: bytes / 1e6,
-    attempts,
-    seconds,
-    bytesPerSecond: bytes / seconds,
-    attemptsPerSecond: attempts / seconds,
-    cpuSeconds: cpu.length > 0 ? median(cpu) : undefined,
-    peakMegabytes: peak.length > 0 ? Math.max(...peak) : undefined,
-  };
+/** Whether a part was asked for. */
+export function isWanted({ parts }: Pick<Situation, 'parts'>, name: string): boolean {
+  return parts.length === 0 || parts.some((part) => name.startsWith(part));
 }

@@ -1,56 +1,36 @@
 /**
- * Measures greyctl beside its peers: `npm run bench -- [--quick] [--runs=N] [NAME…]` (default: all benches, 3 runs). Prints tables
- * and writes build/bench.json. Nothing here passes or fails: machines differ.
+ * Measures greyctl beside its peers: `npm run bench -- [OPTION…] [NAME…]`; default: all benches, medians of 5 runs.
+ *   --quick          little of everything, under a minute, for ratios only: compares them with baseline.json beside the sources, and
+ *                    ends with 1 when one is worse by more than a quarter
+ *   --save-baseline  writes that file
+ *   --runs=N         medians of so many
+ *   --cell=NAME      of serve only what begins with NAME (mix/50/tcp, new, purge, …); may be repeated
+ *   --long           also what takes many minutes: 10 million attempts
+ *   --markdown       tables for pasting
+ *   --json FILE      all figures
+ * Without --quick nothing passes or fails: machines differ.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { repositoryRoot } from '../support/greyctl.js';
-import type { Bench, Report, Result, Situation } from './bench.js';
+import type { Bench, Report, Situation } from './bench.js';
+import { markdown, plain, type Style } from './print.js';
+import { serveBench } from './serve.js';
 import { simulateBench } from './simulate.js';
 
-const benches: readonly Bench[] = [simulateBench];
-
-function figure(value: number | undefined, digits: number): string {
-  return value === undefined
-    ? '–'
-    : value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
-}
-
-const heads = ['log MB', 'attempts', 'seconds', 'MB/s', 'attempts/s', 'CPU s', 'peak MB'];
-
-function cells(result: Result): string[] {
-  const rate = result.bytesPerSecond;
-  return [
-    figure(result.megabytes, 1),
-    figure(result.attempts, 0),
-    figure(result.seconds, 2),
-    figure(rate === undefined ? undefined : rate / 1e6, 2),
-    figure(result.attemptsPerSecond, 0),
-    figure(result.cpuSeconds, 2),
-    figure(result.peakMegabytes, 0),
-  ];
-}
-
-function printReport(name: string, { results, comparisons }: Report): void {
-  const width = Math.max(...results.map(({ what }) => what.length));
-  const row = (what: string, values: readonly string[]) =>
-    `${what.padEnd(width)}${values.map((value) => value.padStart(12)).join('')}\n`;
-  const lines = results.map((result) =>
-    result.missing === undefined
-      ? row(result.what, cells(result))
-      : `${result.what.padEnd(width)}  ${result.missing}\n`,
-  );
-  const ratios = comparisons.map(({ what, value, target, isMet }) => {
-    const aim = target === undefined ? '' : ` (target: ${target}${isMet ? '' : '; missed'})`;
-    return `${what}: ${figure(value, 1)}${aim}\n`;
-  });
-  process.stdout.write(`\n${row(name, heads)}${lines.join('')}\n${ratios.join('')}`);
-}
+const benches: readonly Bench[] = [serveBench, simulateBench];
 
 const { values, positionals } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, runs: { type: 'string', default: '3' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    'save-baseline': { type: 'boolean', default: false },
+    runs: { type: 'string' },
+    cell: { type: 'string', multiple: true, default: [] },
+    long: { type: 'boolean', default: false },
+    markdown: { type: 'boolean', default: false },
+    json: { type: 'string' },
+  },
   allowPositionals: true,
 });
 const folder = mkdtempSync(path.join(os.tmpdir(), 'greyctl-bench-'));
@@ -61,17 +41,21 @@ process.on('exit', () => {
 const situation: Situation = {
   folder,
   isQuick: values.quick,
-  runs: Math.max(1, Number.parseInt(values.runs, 10) || 1),
+  isLong: values.long,
+  runs: Number.parseInt(values.runs ?? '', 10) || (values.quick ? 3 : 5),
+  parts: values.cell,
   say: (text) => process.stderr.write(`${text}\n`),
 };
+const style: Style = values.markdown ? markdown : plain;
 const chosen = benches.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
 const reports: Record<string, Report> = {};
 for (const { name, run } of chosen) {
   const report = await run(situation);
   reports[name] = report;
-  printReport(name, report);
+  process.stdout.write(style(report));
 }
 const machine = { cpu: os.cpus()[0]?.model, cores: os.cpus().length, node: process.version };
-const { isQuick, runs } = situation;
-const file = path.join(repositoryRoot, 'build/bench.json');
-writeFileSync(file, `${JSON.stringify({ machine, isQuick, runs, reports }, undefined, 2)}\n`);
+if (values.json !== undefined) {
+  const { isQuick, runs } = situation;
+  writeFileSync(values.json, `${JSON.stringify({ machine, isQuick, runs, reports }, undefined, 2)}\n`);
+}

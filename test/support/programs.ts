@@ -13,6 +13,7 @@ const packages = {
   postfix: 'postfix',
   postgrey: 'postgrey',
   script: 'bsdutils',
+  sqlgrey: 'sqlgrey',
   'systemd-analyze': 'systemd',
   'systemd-socket-activate': 'systemd',
   zsh: 'zsh',
