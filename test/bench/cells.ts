@@ -4,8 +4,9 @@ import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { freePort } from '../support/free-port.js';
-import { type NewOfTen } from './load.js';
+import type { NewOfTen } from './load.js';
 import type { Loaders, Measured } from './loaders.js';
+import type { Round } from './rounds.js';
 import { startServer, type Running } from './running.js';
 import { delaySeconds, type Contender } from './servers.js';
 
@@ -24,19 +25,8 @@ export function cellName({ load, connections, transport }: Cell): string {
   return `${load}/${connections}/${transport}`;
 }
 
-/** One server in one round. */
-export interface Round extends Measured {
-  /** Undefined where there is no /proc. */
-  readonly cpuMicrosecondsPerAnswer: number | undefined;
-  readonly cpuShare: number | undefined;
-  readonly peakMegabytes: number | undefined;
-  readonly writtenPerAnswer: number | undefined;
-  readonly handedPerAnswer: number | undefined;
-}
-
 /** Loads a running server and looks at what that cost. */
 export async function measure(running: Running, load: () => Promise<Measured>): Promise<Round> {
-  running.forgetPeak();
   const before = running.usage();
   const measured = await load();
   const after = running.usage();
