@@ -9,9 +9,12 @@ const harmful =
   // eslint-disable-next-line no-control-regex
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|\p{Surrogate}/gu;
 
+/** Of most text this says quickly that there is nothing to replace. */
+const beyondPlainAscii = /[^ -~]/;
+
 /** `text` with every harmful character replaced by `?`. */
 export function printable(text: string): string {
-  return text.replace(harmful, '?');
+  return beyondPlainAscii.test(text) ? text.replace(harmful, '?') : text;
 }
 
 /** The first `limit` characters of `text`, harmless; for quoting hostile input in a warning. */

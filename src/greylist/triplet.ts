@@ -93,11 +93,6 @@ export function tripletOf(attempt: Attempt, settings: KeySettings): Triplet {
   };
 }
 
-/** True when nothing tells the two apart. */
-export function sameTriplet(a: Triplet, b: Triplet): boolean {
-  return a.client === b.client && a.sender === b.sender && a.recipient === b.recipient;
-}
-
 const separator = '\0';
 
 /** The triplet as one text, for maps; `tripletOfText` takes it apart again. */

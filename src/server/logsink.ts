@@ -10,6 +10,8 @@ import { severities, type Log, type Severity } from './log.js';
 
 /** Text that may wait for a reader. */
 const maxWaitingBytes = 1024 * 1024;
+/** Lines are gathered for so long and written together: a write for each would cost as much as a decision. */
+const gatherMs = 10;
 /** How long until a descriptor that is full (O_NONBLOCK) is tried again. */
 const retryMs = 50;
 
@@ -34,11 +36,15 @@ function createSink(writeText: Write, format: (severity: Severity, line: string)
       for (const resolve of idle.splice(0)) resolve();
       return;
     }
-    isWriting = true;
     const text = waiting;
     waiting = lost > 0 ? format('warning', `${lost} log lines were lost: nobody read them`) : '';
     lost = 0;
-    writeText(text, next);
+    writeText(text, gather);
+  }
+
+  function gather(): void {
+    isWriting = true;
+    setTimeout(next, gatherMs);
   }
 
   return {
@@ -48,7 +54,7 @@ function createSink(writeText: Write, format: (severity: Severity, line: string)
         return;
       }
       waiting += format(severity, line);
-      if (!isWriting) next();
+      if (!isWriting) gather();
     },
     flush: (graceMs) =>
       new Promise((resolve) => {

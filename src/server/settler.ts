@@ -52,7 +52,8 @@ export function createSettler(store: Pick<Store, 'settle'>, warn: Warn): Settler
     }, restMs).unref();
   }
 
-  async function write(batch: readonly Waiting[]): Promise<void> {
+  /** What the store says to a batch; undefined when its attempts were given up. */
+  async function ask(batch: readonly Waiting[]): Promise<Decision[] | undefined> {
     const { count, since } = missed;
     const note: PreparedAttempt[] = count > 0 ? [{ time: since, exemption: 'store unavailable', count }] : [];
     const timer = setTimeout(() => {
@@ -64,13 +65,13 @@ export function createSettler(store: Pick<Store, 'settle'>, warn: Warn): Settler
       const decisions = await store.settle([...note, ...batch.map(({ attempt }) => attempt)]);
       // What came too late for its clients is in the store's count all the same.
       missed.count -= count + (isStuck ? batch.length : 0);
-      for (const [index, { resolve }] of batch.entries())
-        resolve(decisions[note.length + index] ?? unavailable);
+      return isStuck ? undefined : decisions.slice(note.length);
     } catch (error) {
       if (!isStuck) {
         rest(reasonOf(error));
         giveUp(batch);
       }
+      return undefined;
     } finally {
       clearTimeout(timer);
       isStuck = false;
@@ -78,12 +79,17 @@ export function createSettler(store: Pick<Store, 'settle'>, warn: Warn): Settler
   }
 
   async function work(): Promise<void> {
-    while (queue.length > 0) {
-      const batch = queue.splice(0, maxBatch);
-      if (isResting) giveUp(batch);
-      else await write(batch);
+    const batch = queue.splice(0, maxBatch);
+    if (batch.length === 0) {
+      isBusy = false;
+      return;
     }
-    isBusy = false;
+    if (isResting) giveUp(batch);
+    const decisions = isResting ? undefined : await ask(batch);
+    // The store is given the next batch before this one's answers are written.
+    void work();
+    if (!decisions) return;
+    for (const [index, { resolve }] of batch.entries()) resolve(decisions[index] ?? unavailable);
   }
 
   return {

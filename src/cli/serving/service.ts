@@ -65,12 +65,17 @@ function openSockets(
   { values, outside, log, warn }: Frame,
   answerer: Promise<Answerer>,
 ): Promise<PolicyServer> {
+  let ready: Answerer | undefined;
+  void answerer.then((made) => {
+    ready = made;
+  });
   const options = {
     places: placesOf(values, outside),
     backlog: values['listen-queue-size'],
     maxConnections: values['max-connections'],
     admits: createAdmission(values.allow.flatMap((text) => parseNetwork(text) ?? [])),
-    answer: async (request: Parameters<Answerer>[0]) => (await answerer)(request),
+    answer: (request: Parameters<Answerer>[0]) =>
+      ready ? ready(request) : answerer.then((made) => made(request)),
     closeAfterAnswer: values.exim,
     isVerbose: values.verbose,
   };

@@ -4,6 +4,7 @@ import { Failure } from '../../greylist/failure.js';
 import type { Store } from '../../greylist/store.js';
 import type { SqliteDatabase } from './database.js';
 import type { Checked, Vacuumed } from './maintenance.js';
+import { packAttempts, unpackDecisions } from './packing.js';
 import type { Answer, Call, Method, WorkerError } from './worker.js';
 
 const explanations: Readonly<Record<string, { why: string; hint?: string }>> = {
@@ -104,8 +105,9 @@ export async function openSqlite(location: string): Promise<SqliteStore> {
     await worker?.terminate();
     throw error;
   });
+  const settlePacked = proxy('settlePacked');
   return {
-    settle: proxy('settle'),
+    settle: async (attempts) => unpackDecisions(await settlePacked(packAttempts(attempts))),
     recall: proxy('recall'),
     entries: proxy('entries'),
     sorted: proxy('sorted'),

@@ -44,6 +44,7 @@ import { selectEntries, selectSorted, sortEntries } from './listing.js';
 import * as maintenance from './maintenance.js';
 import { EntryTable, type Found } from './entries.js';
 import { listedEntry, type ListedRow } from './rows.js';
+import { packDecisions, unpackAttempts, type PackedAttempts, type PackedDecisions } from './packing.js';
 import { purgeStep } from './purging.js';
 import * as tidying from './tidying.js';
 import { waitingReader } from './waiting.js';
@@ -140,6 +141,11 @@ export class SqliteDatabase {
       }
       return decisions;
     });
+  }
+
+  /** `settle` for who calls from another thread. */
+  settlePacked(attempts: PackedAttempts): PackedDecisions {
+    return packDecisions(this.settle(unpackAttempts(attempts)));
   }
 
   /** All or nothing, with all keys at hand. */
