@@ -106,7 +106,7 @@ export function makeDatabaseFolder(values: Values, outside: Process): string {
 export async function openStore(values: Values, outside: Process): Promise<Store> {
   const location = makeDatabaseFolder(values, outside);
   const key = values.privacy ? await privacyKey(`${location}.key`) : undefined;
-  const store = await openSqlite(location);
+  const store = await openSqlite(location, values.durability);
   return key ? hashed(store, key) : store;
 }
 

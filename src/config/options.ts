@@ -136,6 +136,21 @@ export const options = {
     defaultSettings.maxAgeSeconds,
     true,
   ),
+  'max-waiting': integer(
+    { ...decision, describe: 'triplets that may wait; while so many do, new ones pass' },
+    defaultSettings.maxWaiting,
+    1,
+    100_000_000,
+  ),
+  'max-waiting-per-client': integer(
+    {
+      ...decision,
+      describe: 'triplets of one client network that may wait; further ones are not remembered',
+    },
+    defaultSettings.maxWaitingPerClient,
+    1,
+    100_000_000,
+  ),
   'auto-whitelist-clients': single(
     { ...decision, bare: '5', describe: 'so many triplets that came back whitelist a client; 0: never' },
     'N',
@@ -214,6 +229,13 @@ export const options = {
     read: ([location]) => readLocation(location),
     write: (location) => (location === undefined ? [] : [location]),
   } satisfies Option<string | undefined>,
+  durability: single<'normal' | 'full'>(
+    { ...server, describe: 'what a remembered attempt outlives: normal a crash, full a power cut too' },
+    'LEVEL',
+    'normal',
+    (given) => readChoice(given, ['normal', 'full']),
+    String,
+  ),
   dbdir: text(
     { ...general, describe: 'folder of the database: the same as --db=DIR/greyctl.db' },
     'DIR',

@@ -164,6 +164,8 @@ export function settingsOf(values: Values): Settings {
     retryWindowSeconds: values['retry-window'],
     maxAgeSeconds: values['max-age'],
     awlClients: values['auto-whitelist-clients'],
+    maxWaiting: values['max-waiting'],
+    maxWaitingPerClient: values['max-waiting-per-client'],
     clientKey: values['client-key'],
     ipv4Prefix: values.ipv4cidr,
     ipv6Prefix: values.ipv6cidr,

@@ -7,6 +7,7 @@
  *   - not passed yet, it is forgotten when now − first_seen > retry window;
  *   - passed, it stays passed while used at least once in max age, whatever the delay is set to later;
  *   - a first_seen in the future (the clock was set back) counts as now;
+ *   - where too many wait already a new triplet is not remembered: it passes, or is deferred when its client is the reason;
  *   - released by the operator, or met by an open window of its recipient, it passes before the delay is over.
  */
 import { addressText } from './address.js';
@@ -27,7 +28,15 @@ export type Exemption =
   | 'store unavailable';
 
 /** The closed list of reasons; postgrey's words where it has one. */
-export type Reason = Exemption | 'client AWL' | 'triplet found' | 'released' | 'new' | 'early-retry';
+export type Reason =
+  | Exemption
+  | 'client AWL'
+  | 'triplet found'
+  | 'released'
+  | 'new'
+  | 'early-retry'
+  | 'too many from client'
+  | 'too many waiting';
 
 /** What is remembered of a triplet. Times are epoch seconds. */
 export interface Entry {
@@ -57,6 +66,8 @@ export interface Memory {
   readonly client?: AwlRecord | undefined;
   /** Until then, epoch seconds, all mail to the recipient passes. */
   readonly openUntil?: number | undefined;
+  /** How many triplets wait, of all clients and of this attempt's client key, where the store counts them. */
+  readonly waiting?: { readonly all: number; readonly ofClient: number } | undefined;
 }
 
 /** An attempt that passes whatever is remembered. */
@@ -149,6 +160,14 @@ export function decide(attempt: PreparedAttempt, memory: Memory): Decided {
   return decideTriplet(now, rules, { ...memory, entry, client }, memory);
 }
 
+/** What becomes of a triplet that cannot be remembered; undefined while there is room for it. */
+function crowded(rules: Rules, { waiting }: Memory): Decision | undefined {
+  if (!waiting) return undefined;
+  if (waiting.ofClient >= rules.maxWaitingPerClient)
+    return { verdict: 'greylist', reason: 'too many from client', waitSeconds: rules.delaySeconds };
+  return waiting.all >= rules.maxWaiting ? passed('too many waiting') : undefined;
+}
+
 /** `known` is what of `memory` is still to be believed. */
 function decideTriplet(now: number, rules: Rules, known: Memory, memory: Memory): Decided {
   const { entry, client } = known;
@@ -159,6 +178,8 @@ function decideTriplet(now: number, rules: Rules, known: Memory, memory: Memory)
   const isDue = entry?.passedAt !== undefined || waited >= rules.delaySeconds;
   const isReleased = !isDue && (entry?.releasedAt !== undefined || (known.openUntil ?? 0) > now);
   if (!isDue && !isReleased) {
+    const crowd = entry ? undefined : crowded(rules, memory);
+    if (crowd) return { decision: crowd, memory };
     return {
       decision: {
         verdict: 'greylist',

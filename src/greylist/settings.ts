@@ -11,6 +11,10 @@ export interface Rules {
   readonly maxAgeSeconds: number;
   /** So many different triplets that came back put a client on the auto-whitelist; 0 switches it off. */
   readonly awlClients: number;
+  /** While so many triplets wait a new one passes: what cannot be remembered must not be kept waiting. */
+  readonly maxWaiting: number;
+  /** While so many triplets of one client key wait a new one of it is deferred and not remembered. */
+  readonly maxWaitingPerClient: number;
 }
 
 /** How triplets are made. */
@@ -37,6 +41,10 @@ export const defaultSettings: Settings = {
   // Five weeks: a monthly newsletter or bill is remembered from one issue to the next.
   maxAgeSeconds: 35 * day,
   awlClients: 5,
+  // About 300 MB on disk and 40 in memory.
+  maxWaiting: 2_000_000,
+  // More new correspondents than a large provider's network has with one site in two days.
+  maxWaitingPerClient: 20_000,
   clientKey: 'subnet',
   // Sender pools usually live in one /24; one IPv6 site has at least a /64 (RFC 6177).
   ipv4Prefix: 24,

@@ -41,6 +41,17 @@ function prepared(attempt: Attempt, match: Match | undefined, settings: Settings
   };
 }
 
+function crowdWarning(
+  reason: 'too many from client' | 'too many waiting',
+  attempt: PreparedAttempt,
+  settings: Settings,
+): string {
+  if (reason === 'too many waiting')
+    return `${settings.maxWaiting} triplets wait (--max-waiting): new ones pass and are not remembered`;
+  const client = attempt.exemption === undefined ? printable(attempt.triplet.client) : '';
+  return `${settings.maxWaitingPerClient} triplets of ${client} wait (--max-waiting-per-client): new ones of it are deferred and not remembered`;
+}
+
 /** From what Postfix asked to the action that goes back; rejects with a ProtocolError for other requests. */
 export type Answerer = (request: PolicyRequest) => Promise<string>;
 
@@ -56,6 +67,8 @@ export function createAnswerer(options: AnswererOptions, parts: AnswererParts): 
         ? prepared(asked.attempt, parts.match(asked.attempt, now), options.settings)
         : { time: now, exemption: asked.exemption };
     const decision = await parts.settler.settle(attempt);
+    if (decision.reason === 'too many from client' || decision.reason === 'too many waiting')
+      parts.warn(decision.reason, crowdWarning(decision.reason, attempt, options.settings));
     const isNewMessage = decision.delaySeconds !== undefined && isNewInstance(request.instance);
     parts.log('info', actionLine(decision, request, isNewMessage));
     if (decision.joinedAwl) {

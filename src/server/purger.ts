@@ -4,6 +4,8 @@ import type { Store } from '../greylist/store.js';
 import type { Log, Warn } from './log.js';
 
 const stepMs = 1000;
+/** The first round after a start also counts who waits: until then a flood that began before is not noticed. */
+const firstStepMs = 50;
 /** Small enough that a batch of attempts waits for it a few milliseconds at most. */
 const stepEntries = 500;
 /** After all entries were looked at: how long until the next round. */
@@ -23,15 +25,17 @@ export function startPurger(
 ): () => void {
   let timer: NodeJS.Timeout | undefined;
   let removed = 0;
+  let isFirstRound = true;
   async function step(): Promise<void> {
-    let wait = stepMs;
+    let wait = isFirstRound ? firstStepMs : stepMs;
     try {
       const purged = await store.purge(now(), rules, stepEntries);
       removed += purged.removed;
       // Where much has expired, the next step comes soon.
-      if (purged.removed > stepEntries / 2) wait = stepMs / 10;
+      if (purged.removed > stepEntries / 2) wait = Math.min(wait, stepMs / 10);
       const counts = await store.forgetTallies(now() - statsAgeSeconds, stepEntries);
       if (purged.done && counts.done) {
+        isFirstRound = false;
         if (removed > 0) log('notice', `cleaned the database: ${removed} expired entries removed`);
         removed = 0;
         wait = pauseMs;

@@ -51,6 +51,9 @@ function largest(names: readonly string[], limit: number): WaitingGroup[] {
 /** A store that forgets everything when the process ends: for rehearsals, and the model the other stores are held against. */
 export class MemoryStore implements Store {
   readonly #entries = new Map<string, { readonly triplet: Triplet; readonly entry: Entry }>();
+  #waiting = 0;
+  /** How many of each client key wait. */
+  readonly #waitingOf = new Map<string, number>();
   readonly #clients = new Map<string, AwlRecord>();
   readonly #tallies = new Map<string, Tally>();
   readonly #delays = new Map<string, DelayTally & { readonly hour: number }>();
@@ -88,14 +91,27 @@ export class MemoryStore implements Store {
   }
 
   #remember(attempt: Extract<PreparedAttempt, { triplet: Triplet }>): Decision {
-    const key = tripletText(attempt.triplet);
-    const before = this.#memory(attempt.triplet, attempt.address);
+    const before = {
+      ...this.#memory(attempt.triplet, attempt.address),
+      waiting: { all: this.#waiting, ofClient: this.#waitingOf.get(attempt.triplet.client) ?? 0 },
+    };
     const { decision, memory } = decide(attempt, before);
     if (memory.entry && memory.entry !== before.entry) {
-      this.#entries.set(key, { triplet: attempt.triplet, entry: memory.entry });
+      this.#put(attempt.triplet, memory.entry);
     }
     if (memory.client && memory.client !== before.client) this.#clients.set(attempt.address, memory.client);
     return decision;
+  }
+
+  /** Writes an entry, or with undefined removes it. */
+  #put(triplet: Triplet, entry: Entry | undefined): void {
+    const key = tripletText(triplet);
+    const waits = (found: Entry | undefined) => (found && found.passedAt === undefined ? 1 : 0);
+    const change = waits(entry) - waits(this.#entries.get(key)?.entry);
+    this.#waiting += change;
+    this.#waitingOf.set(triplet.client, (this.#waitingOf.get(triplet.client) ?? 0) + change);
+    if (entry) this.#entries.set(key, { triplet, entry });
+    else this.#entries.delete(key);
   }
 
   #hit(id: number, time: number): void {
@@ -139,7 +155,7 @@ export class MemoryStore implements Store {
     for (const { triplet, lastSeen } of entries) {
       const found = this.#entries.get(tripletText(triplet));
       if (!found || (lastSeen !== undefined && found.entry.lastSeen !== lastSeen)) continue;
-      this.#entries.delete(tripletText(triplet));
+      this.#put(triplet, undefined);
       removed += 1;
     }
     for (const { address, lastCounted } of clients) {
@@ -156,7 +172,7 @@ export class MemoryStore implements Store {
     for (const triplet of triplets) {
       const { entry } = this.#entries.get(tripletText(triplet)) ?? {};
       if (!entry || entry.passedAt !== undefined || entry.releasedAt !== undefined) continue;
-      this.#entries.set(tripletText(triplet), { triplet, entry: { ...entry, releasedAt: now } });
+      this.#put(triplet, { ...entry, releasedAt: now });
       released += 1;
     }
     return Promise.resolve(released);
@@ -196,12 +212,11 @@ export class MemoryStore implements Store {
   ): Promise<Merged> {
     let [added, changed] = [0, 0];
     for (const { triplet, ...entry } of entries) {
-      const key = tripletText(triplet);
-      const before = this.#entries.get(key)?.entry;
+      const before = this.#entries.get(tripletText(triplet))?.entry;
       const after = before ? mergeEntries(before, entry) : entry;
       if (!before) added += 1;
       else if (!sameEntry(before, after)) changed += 1;
-      this.#entries.set(key, { triplet, entry: after });
+      this.#put(triplet, after);
     }
     for (const { address, ...client } of clients) {
       const before = this.#clients.get(address);
@@ -238,8 +253,10 @@ export class MemoryStore implements Store {
 
   purge(now: number, rules: Rules): Promise<Purged> {
     let removed = 0;
-    for (const [key, { entry }] of this.#entries) {
-      if (!isAlive(entry, now, rules) && this.#entries.delete(key)) removed += 1;
+    for (const { triplet, entry } of this.#entries.values()) {
+      if (isAlive(entry, now, rules)) continue;
+      this.#put(triplet, undefined);
+      removed += 1;
     }
     for (const [address, client] of this.#clients) {
       if (!isClientAlive(client, now, rules) && this.#clients.delete(address)) removed += 1;

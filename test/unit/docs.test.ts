@@ -222,6 +222,8 @@ const reasons: Record<Reason, true> = {
   released: true,
   new: true,
   'early-retry': true,
+  'too many from client': true,
+  'too many waiting': true,
 };
 
 test('the manual explains every reason', () => {

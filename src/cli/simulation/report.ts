@@ -79,7 +79,8 @@ async function printDelays(terminal: Terminal, title: string, durations: Duratio
 
 async function printVerdicts(terminal: Terminal, outcome: Outcome): Promise<void> {
   const rows = [...outcome.reasons].sort(([, a], [, b]) => b - a);
-  const verdictOf = (reason: string) => (reason === 'new' || reason === 'early-retry' ? 'greylist' : 'pass');
+  const deferring = ['new', 'early-retry', 'too many from client'];
+  const verdictOf = (reason: string) => (deferring.includes(reason) ? 'greylist' : 'pass');
   await terminal.table(
     [
       { title: 'VERDICT' },

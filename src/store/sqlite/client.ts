@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../../greylist/failure.js';
 import type { Store } from '../../greylist/store.js';
-import type { SqliteDatabase } from './database.js';
+import type { Durability, SqliteDatabase } from './database.js';
 import type { Checked, Vacuumed } from './maintenance.js';
 import { packAttempts, unpackDecisions } from './packing.js';
-import type { Answer, Call, Method, WorkerError } from './worker.js';
+import type { Answer, Call, Method, Opening, WorkerError } from './worker.js';
 
 const explanations: Readonly<Record<string, { why: string; hint?: string }>> = {
   SQLITE_BUSY: { why: 'it is locked by another process' },
@@ -58,13 +58,15 @@ export interface SqliteStore extends Store {
  * Opens the SQLite database at `location` in a worker thread of its own, creating the file where there is none (its folder must
  * exist). Rejects with a Failure. A worker that dies is replaced at the next call; what it had been asked is rejected.
  */
-export async function openSqlite(location: string): Promise<SqliteStore> {
+export async function openSqlite(location: string, durability: Durability = 'normal'): Promise<SqliteStore> {
   const waiting = new Map<number, Waiting>();
   let lastId = 0;
   let worker: Worker | undefined;
 
   function start(): Worker {
-    const started = new Worker(new URL('./worker.js', import.meta.url), { workerData: location });
+    const started = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: { location, durability } satisfies Opening,
+    });
     started.on('message', (answer: Answer) => {
       const caller = waiting.get(answer.id);
       waiting.delete(answer.id);

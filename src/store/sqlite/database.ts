@@ -1,8 +1,8 @@
 /**
  * The store in a SQLite file, synchronous: it lives in a worker thread (worker.ts) and is the only place with SQL.
  *
- * Durability: WAL with synchronous=NORMAL; what is committed outlives a killed process, and a power cut loses at most
- * the last moments, never the file. Every writing transaction is IMMEDIATE, so that another process's write is waited for
+ * Durability: WAL; what is committed outlives a killed process. A power cut loses at most the last moments, never the file; with
+ * durability `full` every commit waits for the disk (fsync) and nothing is lost. Every writing transaction is IMMEDIATE, so that another process's write is waited for
  * (at most `lockTimeoutMs`) and never found half-way. WAL needs a local disk.
  */
 import Database from 'better-sqlite3';
@@ -37,8 +37,6 @@ import type {
   WaitingQuery,
 } from '../../greylist/store.js';
 import type { Triplet } from '../../greylist/triplet.js';
-import { attemptsOf, delayClass, tallyHour, tallyKey } from '../tally.js';
-import { tallyForgetter } from './forget-tallies.js';
 import { migrate } from './schema.js';
 import { selectEntries, selectSorted, sortEntries } from './listing.js';
 import * as maintenance from './maintenance.js';
@@ -46,8 +44,12 @@ import { EntryTable, type Found } from './entries.js';
 import { listedEntry, type ListedRow } from './rows.js';
 import { packDecisions, unpackAttempts, type PackedAttempts, type PackedDecisions } from './packing.js';
 import { purgeStep } from './purging.js';
+import { tallyTables } from './tallies.js';
 import * as tidying from './tidying.js';
 import { waitingReader } from './waiting.js';
+
+/** What a commit outlives: a killed process, or with `full` also a power cut (SQLite's `synchronous`). */
+export type Durability = 'normal' | 'full';
 
 /** Shorter than the second that a request may wait for the store. */
 const lockTimeoutMs = 800;
@@ -65,19 +67,6 @@ function prepareStatements(db: Database.Database) {
        ON CONFLICT DO UPDATE SET count = excluded.count, last_counted = excluded.last_counted`,
     ),
     window: db.prepare<[string], number>('SELECT until FROM windows WHERE recipient = ?').pluck(),
-    addTally: db.prepare(
-      `INSERT INTO tallies (hour, verdict, reason, count) VALUES (?, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET count = count + excluded.count`,
-    ),
-    tallies: db.prepare<[number], Tally>(
-      'SELECT hour, verdict, reason, count FROM tallies WHERE hour >= ? ORDER BY hour, verdict, reason',
-    ),
-    addDelay: db.prepare(
-      'INSERT INTO delays (hour, seconds, count) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1',
-    ),
-    delays: db.prepare<[number], DelayTally>(
-      'SELECT seconds, sum(count) AS count FROM delays WHERE hour >= ? GROUP BY seconds ORDER BY seconds',
-    ),
     hit: db.prepare('UPDATE whitelist SET hits = hits + 1, last_hit = ? WHERE id = ?'),
     listed: db.prepare<[], ListedRow>('SELECT * FROM whitelist ORDER BY id'),
     isListed: db.prepare('SELECT 1 FROM whitelist WHERE kind = ? AND pattern = ?'),
@@ -98,7 +87,7 @@ export class SqliteDatabase {
   readonly #sql: ReturnType<typeof prepareStatements>;
   readonly #opening: number;
   readonly #waiting: ReturnType<typeof waitingReader>;
-  readonly #forgetTallies: ReturnType<typeof tallyForgetter>;
+  readonly #tallies: ReturnType<typeof tallyTables>;
   readonly #entries: EntryTable;
   #purgedUpTo = 0;
 
@@ -106,18 +95,18 @@ export class SqliteDatabase {
    * Opens the file at `location`; throws a Failure when it is not a database of this greyctl. `opening` counts how often this
    * process has opened it: another file in its place has other whitelist entries.
    */
-  constructor(location: string, opening = 1) {
+  constructor(location: string, durability: Durability = 'normal', opening = 1) {
     this.#opening = opening;
     this.#db = new Database(location, { timeout: lockTimeoutMs });
     try {
       // Before anything is written: a foreign file is left as it is.
       migrate(this.#db, location);
       this.#db.pragma('journal_mode = WAL');
-      this.#db.pragma('synchronous = NORMAL');
+      this.#db.pragma(`synchronous = ${durability}`);
       this.#sql = prepareStatements(this.#db);
       this.#entries = new EntryTable(this.#db);
       this.#waiting = waitingReader(this.#db);
-      this.#forgetTallies = tallyForgetter(this.#db);
+      this.#tallies = tallyTables(this.#db);
     } catch (error) {
       this.#db.close();
       throw error;
@@ -127,18 +116,8 @@ export class SqliteDatabase {
   /** Decides and remembers all attempts in one transaction. */
   settle(attempts: readonly PreparedAttempt[]): Decision[] {
     return this.#write(() => {
-      const counts = new Map<string, Tally>();
-      const decisions = attempts.map((attempt) => {
-        const decision = this.#settleOne(attempt);
-        const key = tallyKey(attempt.time, decision);
-        const count = (counts.get(key)?.count ?? 0) + attemptsOf(attempt);
-        const { verdict, reason } = decision;
-        counts.set(key, { hour: tallyHour(attempt.time), verdict, reason, count });
-        return decision;
-      });
-      for (const tally of counts.values()) {
-        this.#sql.addTally.run(tally.hour, tally.verdict, tally.reason, tally.count);
-      }
+      const decisions = attempts.map((attempt) => this.#settleOne(attempt));
+      this.#tallies.add(attempts, decisions);
       return decisions;
     });
   }
@@ -167,12 +146,12 @@ export class SqliteDatabase {
     }
     const { triplet, address } = attempt;
     const found = this.#entries.find(triplet);
-    const before = this.#memory(triplet, address, found);
+    const before = {
+      ...this.#memory(triplet, address, found),
+      waiting: this.#entries.waitingOf(triplet.client),
+    };
     const { decision, memory } = decide(attempt, before);
     if (memory.entry && memory.entry !== before.entry) this.#entries.write(triplet, memory.entry, found);
-    if (decision.delaySeconds !== undefined) {
-      this.#sql.addDelay.run(tallyHour(attempt.time), delayClass(decision.delaySeconds));
-    }
     if (memory.client && memory.client !== before.client) {
       this.#sql.writeClient.run(address, memory.client.count, memory.client.lastCounted);
     }
@@ -282,11 +261,11 @@ export class SqliteDatabase {
   }
 
   tallies(since: number): Tally[] {
-    return this.#sql.tallies.all(since);
+    return this.#tallies.since(since);
   }
 
   delays(since: number): DelayTally[] {
-    return this.#sql.delays.all(since);
+    return this.#tallies.delaysSince(since);
   }
 
   waiting(query: WaitingQuery): Waiting {
@@ -294,7 +273,7 @@ export class SqliteDatabase {
   }
 
   forgetTallies(before: number, limit: number): Purged {
-    return this.#forgetTallies(before, limit);
+    return this.#tallies.forget(before, limit);
   }
 
   listed(): ListedEntry[] {

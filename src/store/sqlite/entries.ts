@@ -10,6 +10,7 @@ import { blockIds, blockOf, hashBlocks, type HashedRow } from './hashblocks.js';
 import { HashIndex } from './hashindex.js';
 import { keyHash, type HashSeed } from './keyhash.js';
 import { entryOf, type EntryRow } from './rows.js';
+import { WaitingCounts, type Waiter, type WaitingChange } from './waitingcounts.js';
 
 /** An entry, and the id of its row. */
 export interface Found {
@@ -19,9 +20,11 @@ export interface Found {
 
 /** A part of the table, as the purge sees it. */
 export interface Look {
-  /** Where to go on; undefined at the end. */
-  readonly next: number | undefined;
-  readonly dead: readonly HashedRow[];
+  /** Where to go on; Infinity at the end. */
+  readonly next: number;
+  /** Rows that wait and are believed, and those that nobody believes any more. */
+  readonly waiting: readonly Waiter[];
+  readonly dead: readonly (EntryRow & HashedRow)[];
   /** Hashes in key_hashes of rows that are dead or not there any more, and the others. */
   readonly gone: readonly HashedRow[];
   readonly kept: readonly HashedRow[];
@@ -53,7 +56,6 @@ function entryOfRaw([, , , firstSeen, lastSeen, deferrals, passedAt, passes, rel
 type KeyRow = Triplet & { readonly id: number };
 
 function prepareStatements(db: Database.Database) {
-  const keys = 'SELECT id, client, sender, recipient FROM entries';
   return {
     // Rows as lists: objects cost several times as much.
     row: db
@@ -71,8 +73,12 @@ function prepareStatements(db: Database.Database) {
        WHERE id = ?`,
     ),
     lastId: db.prepare<[], number | null>('SELECT max(id) FROM entries').pluck(),
-    keysAfter: db.prepare<[number], KeyRow>(`${keys} WHERE id > ? ORDER BY id`),
-    keysBetween: db.prepare<[number, number], KeyRow>(`${keys} WHERE id >= ? AND id < ? ORDER BY id`),
+    keysAfter: db.prepare<[number], KeyRow & { readonly waits: 0 | 1 }>(
+      'SELECT id, client, sender, recipient, passed_at IS NULL AS waits FROM entries WHERE id > ? ORDER BY id',
+    ),
+    keysBetween: db.prepare<[number, number], KeyRow>(
+      'SELECT id, client, sender, recipient FROM entries WHERE id >= ? AND id < ? ORDER BY id',
+    ),
     seed: db.prepare<[], HashSeed>('SELECT start, factor FROM key_hash_seed'),
     next: db.prepare<[number, number], EntryRow>('SELECT * FROM entries WHERE id >= ? ORDER BY id LIMIT ?'),
     remove: db.prepare('DELETE FROM entries WHERE id = ?'),
@@ -81,6 +87,10 @@ function prepareStatements(db: Database.Database) {
 
 function valuesOf({ firstSeen, lastSeen, deferrals, passedAt, passes, releasedAt }: Entry) {
   return [firstSeen, lastSeen, deferrals, passedAt ?? null, passes, releasedAt ?? null] as const;
+}
+
+function waits(entry: Entry | undefined): number {
+  return entry && entry.passedAt === undefined ? 1 : 0;
 }
 
 export class EntryTable {
@@ -92,6 +102,9 @@ export class EntryTable {
   /** The index knows all committed rows up to this id. */
   #lastKnown = 0;
   #lastInserted = 0;
+  #waiting: WaitingCounts | undefined;
+  /** What the transaction under way changes of them. */
+  #waitingChanges: WaitingChange[] = [];
 
   constructor(db: Database.Database) {
     this.#sql = prepareStatements(db);
@@ -117,16 +130,21 @@ export class EntryTable {
   catchUp(): void {
     this.#index ??= this.#load();
     this.#lastInserted = 0;
+    this.#waitingChanges = [];
     if ((this.#sql.lastId.get() ?? 0) <= this.#lastKnown) return;
     for (const row of this.#sql.keysAfter.iterate(this.#lastKnown)) {
       this.#index.add(this.#hash(row), row.id);
       this.#lastKnown = row.id;
+      if (row.waits) this.#waiting?.changed({ id: row.id, client: row.client, by: 1 });
     }
+    this.#waiting ??= new WaitingCounts(this.#seed, this.#lastKnown + 1);
   }
 
   /** To be called after a transaction that was committed. */
   committed(): void {
     this.#lastKnown = Math.max(this.#lastKnown, this.#lastInserted);
+    for (const change of this.#waitingChanges) this.#waiting?.changed(change);
+    this.#waitingChanges = [];
   }
 
   find(triplet: Triplet): Found | undefined {
@@ -141,14 +159,17 @@ export class EntryTable {
 
   /** Writes what is known of a triplet from now on; `found` is what `find` gave in this transaction. */
   write(triplet: Triplet, entry: Entry, found: Found | undefined): void {
+    const by = waits(entry) - waits(found?.entry);
     if (found) {
       this.#sql.update.run(...valuesOf(entry), found.id);
+      if (by !== 0) this.#waitingChanges.push({ id: found.id, client: triplet.client, by });
       return;
     }
     const { client, sender, recipient } = triplet;
     const id = Number(this.#sql.insert.run(client, sender, recipient, ...valuesOf(entry)).lastInsertRowid);
     this.#index?.add(this.#hash(triplet), id);
     this.#lastInserted = id;
+    if (by !== 0) this.#waitingChanges.push({ id, client, by });
     // Ids are given one after the other: this is the first of a block.
     if (id % blockIds === 0) this.#writeBlock(id / blockIds - 1);
   }
@@ -161,10 +182,17 @@ export class EntryTable {
     );
   }
 
+  /** How many triplets wait, all and of this client key; see WaitingCounts. */
+  waitingOf(client: string) {
+    return this.#waiting?.of(client);
+  }
+
   /** False when it was not there, or `lastSeen` is given and is not what it has. */
   remove(triplet: Triplet, lastSeen: number | undefined): boolean {
     const found = this.find(triplet);
     if (!found || (lastSeen !== undefined && found.entry.lastSeen !== lastSeen)) return false;
+    const by = -waits(found.entry);
+    if (by !== 0) this.#waitingChanges.push({ id: found.id, client: triplet.client, by });
     return this.#sql.remove.run(found.id).changes > 0;
   }
 
@@ -175,15 +203,16 @@ export class EntryTable {
     const last = blockOf(rows.at(-1)?.id ?? from);
     const isEnd = rows.length < blockIds;
     // The last of several blocks may not be there as a whole.
-    const next = isEnd ? undefined : first === last ? last + 1 : last;
-    const seen = next === undefined ? rows : rows.filter((row) => blockOf(row.id) < next);
+    const next = isEnd ? Infinity : first === last ? last + 1 : last;
+    const seen = rows.filter((row) => blockOf(row.id) < next);
     const dead = seen.filter((row) => !isAlive(entryOf(row)));
     const alive = new Set(seen.map((row) => row.id));
-    for (const row of dead) alive.delete(row.id);
-    const known = [...this.#blocks.between(blockOf(from), (next ?? Infinity) - 1)];
+    for (const { id } of dead) alive.delete(id);
+    const known = [...this.#blocks.between(blockOf(from), next - 1)];
     return {
-      next: next === undefined ? undefined : next * blockIds,
-      dead: dead.map((row) => ({ id: row.id, hash: this.#hash(row) })),
+      next: next * blockIds,
+      waiting: seen.filter((row) => row.passed_at === null && alive.has(row.id)),
+      dead: dead.map((row) => ({ ...row, hash: this.#hash(row) })),
       gone: known.filter(({ id }) => !alive.has(id)),
       kept: known.filter(({ id }) => alive.has(id)),
     };
@@ -200,8 +229,12 @@ export class EntryTable {
     }
   }
 
-  /** To be called when the transaction of `clear` was committed. */
-  cleared({ dead, gone }: Look): void {
+  /** To be called when what `look` found is done with, and the transaction of `clear` was committed. */
+  passed({ dead, gone, waiting, next }: Look): void {
     for (const { id, hash } of [...dead, ...gone]) this.#index?.delete(hash, id);
+    for (const { id, client, passed_at: passedAt } of dead) {
+      if (passedAt === null) this.#waiting?.changed({ id, client, by: -1 });
+    }
+    this.#waiting?.passed(waiting, next, next === Infinity, this.#lastKnown + 1);
   }
 }

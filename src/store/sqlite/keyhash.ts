@@ -11,12 +11,24 @@ function mix(hash: number, code: number, factor: number): number {
   return mixed ^ (mixed >>> 15);
 }
 
-/** A hash of the whole key, from 0 to 2^32 - 1; parts do not run into one another. */
-export function keyHash({ client, sender, recipient }: Triplet, { start, factor }: HashSeed): number {
+function mixText(start: number, text: string, factor: number): number {
   let hash = start;
-  for (const part of [client, sender, recipient]) {
-    for (let index = 0; index < part.length; index += 1) hash = mix(hash, part.charCodeAt(index), factor);
-    hash = mix(hash, 0x10000, factor);
-  }
+  for (let index = 0; index < text.length; index += 1) hash = mix(hash, text.charCodeAt(index), factor);
+  // No character: where a text ends makes a difference.
+  return mix(hash, 0x10000, factor);
+}
+
+function finished(hash: number, factor: number): number {
   return Math.imul(hash ^ (hash >>> 16), factor) >>> 0;
+}
+
+/** A hash of one text, from 0 to 2^32 - 1. */
+export function textHash(text: string, { start, factor }: HashSeed): number {
+  return finished(mixText(start, text, factor), factor);
+}
+
+/** A hash of the whole key, from 0 to 2^32 - 1. */
+export function keyHash({ client, sender, recipient }: Triplet, { start, factor }: HashSeed): number {
+  const hash = mixText(mixText(mixText(start, client, factor), sender, factor), recipient, factor);
+  return finished(hash, factor);
 }

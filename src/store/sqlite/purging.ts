@@ -28,14 +28,14 @@ export function purgeStep(
       seen = look();
       table.clear(seen);
     }).immediate();
-    table.cleared(seen);
     removed += seen.dead.length;
   }
+  table.passed(seen);
   const clients = db
     .prepare<[number, number], { address: string; lastCounted: number }>(
       'SELECT address, last_counted AS lastCounted FROM awl WHERE last_counted < ? LIMIT ?',
     )
     .all(now - rules.maxAgeSeconds, limit);
   if (clients.length > 0) removed += db.transaction(() => removeClients(db, clients)).immediate();
-  return { removed, next: seen.next };
+  return { removed, next: seen.next === Infinity ? undefined : seen.next };
 }

@@ -1,11 +1,17 @@
 /** The worker thread that owns the database: takes calls from client.ts one by one and sends back what they gave. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { codeOf, Failure } from '../../greylist/failure.js';
-import { SqliteDatabase } from './database.js';
+import { SqliteDatabase, type Durability } from './database.js';
 import { createFile, currentFile, type FileIdentity } from './file.js';
 
 /** The methods that may be called from the other thread. */
 export type Method = Exclude<keyof SqliteDatabase, 'close'>;
+
+/** What is opened, and how. */
+export interface Opening {
+  readonly location: string;
+  readonly durability: Durability;
+}
 
 export interface Call {
   readonly id: number;
@@ -36,7 +42,7 @@ function workerError(error: unknown): WorkerError {
   };
 }
 
-function createConnection(location: string) {
+function createConnection({ location, durability }: Opening) {
   let database: SqliteDatabase | undefined;
   let file: FileIdentity | undefined;
   let openings = 0;
@@ -66,7 +72,7 @@ function createConnection(location: string) {
       if (!database) {
         file = createFile(location);
         openings += 1;
-        database = new SqliteDatabase(location, openings);
+        database = new SqliteDatabase(location, durability, openings);
       }
       return database;
     },
@@ -77,8 +83,8 @@ function createConnection(location: string) {
   };
 }
 
-function serve(port: NonNullable<typeof parentPort>, location: string): void {
-  const connection = createConnection(location);
+function serve(port: NonNullable<typeof parentPort>, opening: Opening): void {
+  const connection = createConnection(opening);
   const perform = (call: Call): unknown => {
     if (call.method === 'close') {
       connection.close();
@@ -104,4 +110,5 @@ function serve(port: NonNullable<typeof parentPort>, location: string): void {
   });
 }
 
-if (parentPort) serve(parentPort, String(workerData));
+// What client.ts starts the thread with.
+if (parentPort) serve(parentPort, workerData as Opening);

@@ -45,6 +45,25 @@ test('only the first pass tells how long the triplet had waited', () => {
   assert.equal(decide(keyed(1301), first.memory).decision.delaySeconds, undefined);
 });
 
+test('where too many wait a new triplet is not remembered: it passes, or is deferred when its client is the reason', () => {
+  const rules = { maxWaiting: 100, maxWaitingPerClient: 10 };
+  const decided = (all: number, ofClient: number, more: Memory = {}, time = 1000) =>
+    decide(keyed(time, rules), { ...more, waiting: { all, ofClient } });
+  assert.equal(decided(99, 9).decision.reason, 'new');
+  assert.deepEqual(decided(99, 10).decision, {
+    verdict: 'greylist',
+    reason: 'too many from client',
+    waitSeconds: 300,
+  });
+  assert.deepEqual(decided(100, 9).decision, { verdict: 'pass', reason: 'too many waiting', waitSeconds: 0 });
+  assert.equal(decided(100, 10).decision.verdict, 'greylist', 'a flood does not open the door for itself');
+  for (const { memory } of [decided(99, 10), decided(100, 9)]) assert.equal(memory.entry, undefined);
+  const { memory } = play([1000]);
+  assert.equal(decided(100, 10, memory, 1001).decision.reason, 'early-retry');
+  assert.equal(decided(100, 10, memory, 1300).decision.reason, 'triplet found');
+  assert.equal(decided(100, 10, { openUntil: 2000 }).decision.reason, 'released');
+});
+
 test('a first retry at the end of the retry window passes, one second later it is new', () => {
   assert.equal(play([0, 2 * day]).said.at(-1), 'pass triplet found 0');
   const late = play([0, 2 * day + 1]);

@@ -1,0 +1,73 @@
+/** The counts of what was decided, by hour. */
+import type Database from 'better-sqlite3';
+import type { Decision, PreparedAttempt } from '../../greylist/decide.js';
+import type { DelayTally, Purged, Tally } from '../../greylist/store.js';
+import { attemptsOf, delayClass, tallyHour, tallyKey } from '../tally.js';
+
+function prepareStatements(db: Database.Database) {
+  return {
+    add: db.prepare(
+      `INSERT INTO tallies (hour, verdict, reason, count) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET count = count + excluded.count`,
+    ),
+    since: db.prepare<[number], Tally>(
+      'SELECT hour, verdict, reason, count FROM tallies WHERE hour >= ? ORDER BY hour, verdict, reason',
+    ),
+    addDelay: db.prepare(
+      'INSERT INTO delays (hour, seconds, count) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1',
+    ),
+    delaysSince: db.prepare<[number], DelayTally>(
+      'SELECT seconds, sum(count) AS count FROM delays WHERE hour >= ? GROUP BY seconds ORDER BY seconds',
+    ),
+    // Looked at first: most of the time there is nothing to forget, and no lock is taken.
+    isDue: db
+      .prepare(
+        'SELECT EXISTS (SELECT 1 FROM tallies WHERE hour < ?) OR EXISTS (SELECT 1 FROM delays WHERE hour < ?)',
+      )
+      .pluck(),
+    forget: db.prepare(
+      `DELETE FROM tallies WHERE (hour, verdict, reason) IN
+         (SELECT hour, verdict, reason FROM tallies WHERE hour < ? ORDER BY hour, verdict, reason LIMIT ?)`,
+    ),
+    forgetDelays: db.prepare(
+      `DELETE FROM delays WHERE (hour, seconds) IN
+         (SELECT hour, seconds FROM delays WHERE hour < ? ORDER BY hour, seconds LIMIT ?)`,
+    ),
+  };
+}
+
+/** Prepares counting and what the port asks of the counts. */
+export function tallyTables(db: Database.Database) {
+  const sql = prepareStatements(db);
+  return {
+    /** Counts a batch; the caller holds the transaction. */
+    add: (attempts: readonly PreparedAttempt[], decisions: readonly Decision[]): void => {
+      const counts = new Map<string, Tally>();
+      for (const [index, attempt] of attempts.entries()) {
+        const decision = decisions[index];
+        if (!decision) continue;
+        const { verdict, reason, delaySeconds } = decision;
+        const key = tallyKey(attempt.time, decision);
+        const count = (counts.get(key)?.count ?? 0) + attemptsOf(attempt);
+        counts.set(key, { hour: tallyHour(attempt.time), verdict, reason, count });
+        if (delaySeconds !== undefined) sql.addDelay.run(tallyHour(attempt.time), delayClass(delaySeconds));
+      }
+      for (const { hour, verdict, reason, count } of counts.values())
+        sql.add.run(hour, verdict, reason, count);
+    },
+    since: (time: number): Tally[] => sql.since.all(time),
+    delaysSince: (time: number): DelayTally[] => sql.delaysSince.all(time),
+    forget: (before: number, limit: number): Purged => {
+      if (sql.isDue.get(before, before) !== 1) return { removed: 0, done: true };
+      return db
+        .transaction(() => {
+          const counts = [sql.forget.run(before, limit).changes, sql.forgetDelays.run(before, limit).changes];
+          return {
+            removed: counts.reduce((sum, count) => sum + count, 0),
+            done: counts.every((count) => count < limit),
+          };
+        })
+        .immediate();
+    },
+  };
+}
