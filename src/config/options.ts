@@ -229,6 +229,7 @@ export const options = {
     read: ([location]) => readLocation(location),
     write: (location) => (location === undefined ? [] : [location]),
   } satisfies Option<string | undefined>,
+  share: flag({ ...server, describe: 'let other servers use this database file too' }),
   durability: single<'normal' | 'full'>(
     { ...server, describe: 'what a remembered attempt outlives: normal a crash, full a power cut too' },
     'LEVEL',

@@ -38,7 +38,7 @@ test('several sockets serve at once, and each says where it listens', async (t) 
 test('a unix socket has the mode that was asked for, and goes with the server', async (t) => {
   const server = await testServer(t, ['--inet=127.0.0.1:0']);
   const path = `${server.folder}/policy.sock`;
-  const other = await testServer(t, [`--unix=${path}`, '--socketmode=0660'], { folder: server.folder });
+  const other = await testServer(t, [`--unix=${path}`, '--socketmode=0660']);
   assert.equal((await stat(path)).mode & 0o777, 0o660);
   assert.equal(await (await other.client()).ask(request()), deferred(300));
   await other.stop();

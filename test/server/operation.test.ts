@@ -159,6 +159,24 @@ test('a socket that a killed server left behind is taken over', async (t) => {
   assert.match(await (await second.client()).ask(request()), /^DEFER/);
 });
 
+test('a second server on one database is refused with the process of the first, unless it is told to share', async (t) => {
+  const folder = await temporaryFolder(t);
+  const first = await testServer(t, [], { folder });
+  const second = await run(['serve', '--inet=127.0.0.1:0', `--db=${first.db}`]);
+  assert.equal(second.status, 1);
+  assert.equal(
+    second.stderr,
+    `greyctl: the database ${first.db} is in use by another greyctl serve, process ${first.process.pid}\n` +
+      'Try: stop that one, name another database with --db, or start this one with --share\n',
+  );
+  const sharing = await testServer(t, ['--share'], { folder });
+  assert.match(await (await sharing.client()).ask(request()), /^DEFER/);
+  assert.match(await (await first.client()).ask(request()), /Greylisted for (300|299|298) seconds/);
+  await first.kill();
+  const next = await testServer(t, [], { folder });
+  assert.match(await (await next.client()).ask(request()), /^DEFER/);
+});
+
 test('kill -9 loses no attempt whose answer was read', async (t) => {
   const folder = await temporaryFolder(t);
   for (let round = 0; round < 5; round += 1) {

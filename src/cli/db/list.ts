@@ -25,7 +25,7 @@ export function declareList(yargs: Argv): Argv {
     .option('sort', {
       choices: Object.keys(sortFields),
       requiresArg: true,
-      describe: 'what the order goes by: key by default',
+      describe: 'what the order goes by; as they were first remembered unless given',
     })
     .option('reverse', { type: 'boolean', describe: 'the other way round' })
     .option('limit', { type: 'string', requiresArg: true, describe: 'at most so many [N]' });
@@ -37,11 +37,12 @@ function limitOf(text: string | undefined): number {
   throw new Failure(`--limit: "${excerpt(text)}" is not a number`, { kind: 'usage' });
 }
 
-/** Undefined for the order of the keys, which needs no sorting. */
+/** Undefined for the order in which they were first remembered, which needs no sorting. */
 function orderOf(argv: Arguments): EntryOrder | undefined {
-  const by = readOption(argv, 'sort', (text) => sortFields[readChoice(text, Object.keys(sortFields))]);
+  const field = readOption(argv, 'sort', (text) => readChoice(text, Object.keys(sortFields)));
   const isReversed = argv['reverse'] === true;
-  return by === undefined && !isReversed ? undefined : { by, isReversed };
+  if (field !== undefined) return { by: sortFields[field], isReversed };
+  return isReversed ? { by: 'firstSeen', isReversed } : undefined;
 }
 
 /** `greyctl db list`: entries, in constant memory. */

@@ -17,8 +17,9 @@ import { writePidfile } from '../../server/pidfile.js';
 import { startPurger } from '../../server/purger.js';
 import { startServer, type PolicyServer } from '../../server/server.js';
 import { createSettler } from '../../server/settler.js';
+import { claimDatabase } from '../../store/sqlite/claim.js';
 import { listFiles } from '../../whitelist/files.js';
-import { databaseLocation, openStore, type Process } from '../context.js';
+import { databaseLocation, makeDatabaseFolder, openStore, type Process } from '../context.js';
 import { chosenLists } from '../lists.js';
 import { version } from '../version.js';
 import { takeIdentity, wantedIdentity } from './identity.js';
@@ -135,6 +136,7 @@ async function work(
 ): Promise<void> {
   const { values, outside, log, warn, hangup } = frame;
   const stopped = stopSignal();
+  const giveBack = values.share ? () => undefined : claimDatabase(makeDatabaseFolder(values, outside));
   const store = await openStore(values, outside);
   const { files, notes } = chosenLists(values);
   const lists = await followLists(listFiles(files), store, log, warn);
@@ -153,6 +155,7 @@ async function work(
     log('warning', reasonOf(error));
   });
   await Promise.race([closed, setTimeout(storeGraceMs, undefined, { ref: false })]);
+  giveBack();
 }
 
 /** Serves until a signal ends it. Rejects with a Failure when it cannot start, and then holds nothing. */
