@@ -18,6 +18,8 @@ export interface Command {
   readonly args: readonly string[];
   /** A file it reads from stdin. */
   readonly input?: string;
+  /** What it prints is thrown away; default: kept. */
+  readonly output?: 'ignored';
 }
 
 /** How often a process is looked at: what it does after the last look is not seen. */
@@ -45,12 +47,12 @@ function look(pid: number): Pick<Cost, 'cpuSeconds' | 'peakMegabytes'> | undefin
 
 /** Runs a program to its end; an error when it fails. Its times are those of UTC. */
 export async function cost(command: Command): Promise<Cost> {
-  const { program, args, input } = command;
+  const { program, args, input, output } = command;
   const stdin = input === undefined ? 'ignore' : openSync(input, 'r');
   const begin = performance.now();
   const child = spawn(program, args, {
     env: environment({ TZ: 'UTC' }),
-    stdio: [stdin, 'pipe', 'pipe'],
+    stdio: [stdin, output === 'ignored' ? 'ignore' : 'pipe', 'pipe'],
   });
   let [stdout, stderr] = ['', ''];
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));

@@ -1,4 +1,5 @@
 /** Reports as text: for a terminal, and as Markdown. */
+import type { Move } from './baseline.js';
 import type { Comparison, Report, Table } from './bench.js';
 
 /** A whole report as text that ends with a line feed. */
@@ -82,3 +83,15 @@ function styled(render: typeof aligned): Style {
 
 export const plain = styled(aligned);
 export const markdown = styled(piped);
+
+/** What moved since the baseline was written, a line each, and what is no longer measured. */
+export function moved(moves: readonly Move[], unmeasured: readonly string[]): string {
+  const lines = [
+    ...moves.map(
+      ({ what, before, now, isWorse }) =>
+        `${isWorse ? 'worse' : 'better'}: ${what}: ${significant(now)}, was ${significant(before)}`,
+    ),
+    ...unmeasured.map((what) => `not measured: ${what}`),
+  ];
+  return `\n${lines.length === 0 ? 'no ratio moved by more than 25 % since the baseline\n' : lines.map((line) => `${line}\n`).join('')}`;
+}

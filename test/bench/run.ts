@@ -2,7 +2,7 @@
  * Measures greyctl beside its peers: `npm run bench -- [OPTION…] [NAME…]`; default: all benches, medians of 5 runs.
  *   --quick          little of everything, under a minute, for ratios only: compares them with baseline.json beside the sources, and
  *                    ends with 1 when one is worse by more than a quarter
- *   --save-baseline  writes that file
+ *   --save-baseline  writes that file, with --quick
  *   --runs=N         medians of so many
  *   --cell=NAME      of serve only what begins with NAME (mix/50/tcp, new, purge, …); may be repeated
  *   --long           also what takes many minutes: 10 million attempts
@@ -10,16 +10,19 @@
  *   --json FILE      all figures
  * Without --quick nothing passes or fails: machines differ.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { repositoryRoot } from '../support/greyctl.js';
+import { baselineOf, compare, type Baseline } from './baseline.js';
 import type { Bench, Report, Situation } from './bench.js';
-import { markdown, plain, type Style } from './print.js';
+import { commandsBench } from './commands.js';
+import { markdown, moved, plain, type Style } from './print.js';
 import { serveBench } from './serve.js';
 import { simulateBench } from './simulate.js';
 
-const benches: readonly Bench[] = [serveBench, simulateBench];
+const benches: readonly Bench[] = [serveBench, simulateBench, commandsBench];
 
 const { values, positionals } = parseArgs({
   options: {
@@ -53,6 +56,18 @@ for (const { name, run } of chosen) {
   const report = await run(situation);
   reports[name] = report;
   process.stdout.write(style(report));
+}
+const comparisons = Object.values(reports).flatMap((report) => report.comparisons);
+const baselineFile = path.join(repositoryRoot, 'test/bench/baseline.json');
+if (values['save-baseline'] && values.quick)
+  writeFileSync(baselineFile, `${JSON.stringify(baselineOf(comparisons), undefined, 2)}\n`);
+else if (values.quick && existsSync(baselineFile)) {
+  // Its own file, written above.
+  const baseline = JSON.parse(readFileSync(baselineFile, 'utf8')) as Baseline;
+  const { moves, unmeasured } = compare(comparisons, baseline);
+  const isWhole = chosen.length === benches.length && situation.parts.length === 0;
+  process.stdout.write(moved(moves, isWhole ? unmeasured : []));
+  if (moves.some(({ isWorse }) => isWorse)) process.exitCode = 1;
 }
 const machine = { cpu: os.cpus()[0]?.model, cores: os.cpus().length, node: process.version };
 if (values.json !== undefined) {
