@@ -9,6 +9,8 @@ export interface Move {
   readonly before: number;
   readonly now: number;
   readonly isWorse: boolean;
+  /** False where other programs may have been the cause. */
+  readonly isCertain: boolean;
 }
 
 /** Ratios that differ by less are the same: two quick runs of one program differ by up to about so much. */
@@ -25,16 +27,21 @@ export function baselineOf(comparisons: readonly Comparison[]): Baseline {
   );
 }
 
-/** The ratios that moved by more than a quarter of the larger one, and what the baseline has but nobody measured. */
+/**
+ * The ratios that moved by more than a quarter of the larger one, and what the baseline has but nobody measured. On a machine that
+ * is not quiet only what was measured in processor time is certain.
+ */
 export function compare(
   comparisons: readonly Comparison[],
   baseline: Baseline,
+  isQuiet: boolean,
 ): { moves: Move[]; unmeasured: string[] } {
   const measured = ratios(comparisons);
-  const moves = measured.flatMap(({ what, value, better }) => {
+  const moves = measured.flatMap(({ what, value, better, isSteady = false }) => {
     const before = baseline[what];
     if (before === undefined || Math.abs(value - before) <= tolerance * Math.max(value, before)) return [];
-    return [{ what, before, now: value, isWorse: better === 'more' ? value < before : value > before }];
+    const isWorse = better === 'more' ? value < before : value > before;
+    return [{ what, before, now: value, isWorse, isCertain: isQuiet || isSteady }];
   });
   const names = new Set(measured.map(({ what }) => what));
   return { moves, unmeasured: Object.keys(baseline).filter((what) => !names.has(what)) };

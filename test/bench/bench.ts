@@ -44,6 +44,8 @@ export interface Comparison {
   /** Without one it is a ratio, which is to be compared from machine to machine. */
   readonly unit?: 'MB' | 'ms' | 's';
   readonly better: 'more' | 'less';
+  /** Measured in processor time, which other programs on the machine disturb little. */
+  readonly isSteady?: boolean;
   /** At least that where more is better, at most where less is. */
   readonly target?: number;
 }

@@ -6,6 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import { freePort } from '../support/free-port.js';
 import type { NewOfTen } from './load.js';
 import type { Loaders, Measured } from './loaders.js';
+import { allCpuSeconds } from './processors.js';
 import type { Round } from './rounds.js';
 import { startServer, type Running } from './running.js';
 import { delaySeconds, type Contender } from './servers.js';
@@ -27,18 +28,21 @@ export function cellName({ load, connections, transport }: Cell): string {
 
 /** Loads a running server and looks at what that cost. */
 export async function measure(running: Running, load: () => Promise<Measured>): Promise<Round> {
-  const before = running.usage();
+  const [before, allBefore] = [running.usage(), allCpuSeconds()];
   const measured = await load();
-  const after = running.usage();
+  const [after, allAfter] = [running.usage(), allCpuSeconds()];
   const spent = (name: 'cpuSeconds' | 'writtenBytes' | 'handedBytes') =>
     before && after && after[name] - before[name];
   const perAnswer = (amount: number | undefined) =>
     amount === undefined ? undefined : amount / measured.answers;
   const cpuSeconds = spent('cpuSeconds');
+  const others =
+    allBefore && allAfter && cpuSeconds && allAfter - allBefore - cpuSeconds - measured.generatorCpuSeconds;
   return {
     ...measured,
     cpuMicrosecondsPerAnswer: perAnswer(cpuSeconds && cpuSeconds * 1e6),
     cpuShare: cpuSeconds && cpuSeconds / measured.seconds,
+    othersShare: others && Math.max(0, others / measured.seconds),
     peakMegabytes: after?.peakMegabytes,
     writtenPerAnswer: perAnswer(spent('writtenBytes')),
     handedPerAnswer: perAnswer(spent('handedBytes')),

@@ -42,6 +42,7 @@ export interface Outcome {
   readonly maxMicroseconds: number;
   /** Share of the time in which this process had something to do. */
   readonly busy: number;
+  readonly cpuSeconds: number;
   readonly error?: string;
 }
 
@@ -88,14 +89,17 @@ function perform(task: Task): Promise<Outcome> {
     let begin = 0;
     let end = Infinity;
     let before = performance.eventLoopUtilization();
+    let cpu = process.cpuUsage();
     let isOver = false;
     const finish = (error?: string) => {
       if (isOver) return;
       isOver = true;
       for (const socket of sockets) socket.destroy();
+      const { user, system } = process.cpuUsage(cpu);
       resolve({
         ...{ seconds: (lastAnswer - begin) / 1000, toNew, toKnown, counts: Array.from(histogram.counts) },
         ...{ maxMicroseconds: longest, busy: performance.eventLoopUtilization(before).utilization },
+        cpuSeconds: (user + system) / 1e6,
         ...(error !== undefined && { error }),
       });
     };
@@ -148,6 +152,7 @@ function perform(task: Task): Promise<Outcome> {
         open += 1;
         if (open < task.connections) return;
         before = performance.eventLoopUtilization();
+        cpu = process.cpuUsage();
         begin = performance.now();
         end = begin + task.seconds * 1000;
         for (const start of starts) start();

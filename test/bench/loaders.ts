@@ -5,6 +5,8 @@ import path from 'node:path';
 import { environment } from '../support/background.js';
 import { quantileOf, sumOf } from './histogram.js';
 import type { Answers, NewOfTen, Outcome, Task } from './load.js';
+import { ofGenerator, pinned } from './processors.js';
+import type { Program } from './running.js';
 
 export interface Load {
   readonly endpoint: string;
@@ -27,6 +29,8 @@ export interface Measured {
   readonly passed: number;
   /** Share of the time in which the busiest process of the generator had something to do. */
   readonly busy: number;
+  /** Of all processes. */
+  readonly generatorCpuSeconds: number;
 }
 
 export interface Loaders {
@@ -77,15 +81,24 @@ function combine(outcomes: readonly Outcome[]): Measured {
     wrong: sum(({ toNew, toKnown }) => total(toNew) - toNew.deferred + total(toKnown) - toKnown.passed),
     passed: sum(({ toNew, toKnown }) => toNew.passed + toKnown.passed),
     busy: Math.max(...outcomes.map(({ busy }) => busy)),
+    generatorCpuSeconds: sum(({ cpuSeconds }) => cpuSeconds),
   };
 }
 
-/** Starts `count` processes; the caller stops them. */
-export function startLoaders(count: number): Loaders {
-  const program = path.join(import.meta.dirname, 'load.js');
-  const children = Array.from({ length: count }, () =>
-    fork(program, [], { env: environment(), serialization: 'advanced' }),
-  );
+function startOne({ program, args }: Program): ChildProcess {
+  const file = path.join(import.meta.dirname, 'load.js');
+  return fork(file, [], {
+    env: environment(),
+    serialization: 'advanced',
+    execPath: program,
+    execArgv: [...args],
+  });
+}
+
+/** Starts the processes; the caller stops them. */
+export function startLoaders(): Loaders {
+  const node = { program: process.execPath, args: [] };
+  const children = ofGenerator.map((processor) => startOne(pinned(node, [processor])));
   let run = 0;
   const askAll = async (load: Load, used: readonly ChildProcess[]): Promise<Measured> => {
     const tasks = used.map((child, index): [ChildProcess, Task] => {

@@ -25,7 +25,7 @@ export interface Command {
 /** How often a process is looked at: what it does after the last look is not seen. */
 const lookMilliseconds = 5;
 /** USER_HZ, which is 100 on all of Linux's common architectures (proc(5)). */
-const ticksPerSecond = 100;
+export const ticksPerSecond = 100;
 
 /** Looks at a running process; undefined when it has ended. */
 function look(pid: number): Pick<Cost, 'cpuSeconds' | 'peakMegabytes'> | undefined {

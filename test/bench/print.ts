@@ -88,8 +88,8 @@ export const markdown = styled(piped);
 export function moved(moves: readonly Move[], unmeasured: readonly string[]): string {
   const lines = [
     ...moves.map(
-      ({ what, before, now, isWorse }) =>
-        `${isWorse ? 'worse' : 'better'}: ${what}: ${significant(now)}, was ${significant(before)}`,
+      ({ what, before, now, isWorse, isCertain }) =>
+        `${isCertain ? '' : 'perhaps '}${isWorse ? 'worse' : 'better'}: ${what}: ${significant(now)}, was ${significant(before)}`,
     ),
     ...unmeasured.map((what) => `not measured: ${what}`),
   ];

@@ -7,6 +7,8 @@ export interface Round extends Measured {
   readonly cpuMicrosecondsPerAnswer: number | undefined;
   /** Processors that it kept busy. */
   readonly cpuShare: number | undefined;
+  /** Processors that programs other than server and generator kept busy, or the machine's host: figures are worth less for it. */
+  readonly othersShare: number | undefined;
   /** Since the server was started. */
   readonly peakMegabytes: number | undefined;
   readonly writtenPerAnswer: number | undefined;
@@ -53,6 +55,7 @@ const columns: readonly Column[] = [
   { title: 'peak MB', digits: 0 },
   { title: 'B to disk/answer', digits: 0 },
   { title: 'wrong', digits: 0 },
+  { title: 'others’ CPUs', digits: 1 },
 ];
 
 /** A table of rounds, with their rates as multiples of those of `yardsticks`. */
@@ -72,6 +75,7 @@ export function tableOf(title: string, rounds: Rounds, yardsticks: readonly stri
         largestOf(ofServer, ({ peakMegabytes }) => peakMegabytes),
         medianOf(ofServer, ({ writtenPerAnswer }) => writtenPerAnswer),
         wrong,
+        medianOf(ofServer, ({ othersShare }) => othersShare),
       ],
     };
   });

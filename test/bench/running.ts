@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { environment } from '../support/background.js';
 import { within } from '../support/deadline.js';
 import { connect, request } from '../support/policy-client.js';
+import { ticksPerSecond } from './measure.js';
 
 export interface Program {
   readonly program: string;
@@ -33,7 +34,6 @@ export interface Running {
   readonly stop: () => Promise<void>;
 }
 
-const ticksPerSecond = 100;
 const readyMilliseconds = 120_000;
 const stopMilliseconds = 30_000;
 const retryMilliseconds = 5;

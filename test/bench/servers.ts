@@ -8,6 +8,7 @@ import { repositoryRoot, run } from '../support/greyctl.js';
 import { find, packageOf } from '../support/programs.js';
 import { knownTriplets } from './loaders.js';
 import { askedBy } from './question.js';
+import { ofServers, pinned } from './processors.js';
 import type { Program } from './running.js';
 
 export interface Place {
@@ -60,10 +61,10 @@ function listenOption(listen: number | string): string {
 export const nullServer: Contender = {
   name: 'null',
   missing: () => Promise.resolve(undefined),
-  program: ({ listen }) => ({
-    program: process.execPath,
-    args: [path.join(import.meta.dirname, 'null-server.js'), String(listen)],
-  }),
+  program: ({ listen }) => {
+    const args = [path.join(import.meta.dirname, 'null-server.js'), String(listen)];
+    return pinned({ program: process.execPath, args }, ofServers);
+  },
   prepare: () => undefined,
   learns: 'not at all',
 };
@@ -97,14 +98,12 @@ export const postgreyServer: Contender = {
     Promise.resolve(find('postgrey') ? undefined : `not installed: apt-get install ${packageOf('postgrey')}`),
   program: ({ folder, listen }) => {
     const { uid, gid } = ownerOf('postgrey');
-    return {
-      program: find('postgrey') ?? 'postgrey',
-      args: [
-        ...[listenOption(listen), `--user=${uid}`, `--group=${gid}`, `--dbdir=${folder}/db`],
-        ...[`--delay=${delaySeconds}`, `--whitelist-clients=${folder}/clients`],
-        `--whitelist-recipients=${folder}/recipients`,
-      ],
-    };
+    const args = [
+      ...[listenOption(listen), `--user=${uid}`, `--group=${gid}`, `--dbdir=${folder}/db`],
+      ...[`--delay=${delaySeconds}`, `--whitelist-clients=${folder}/clients`],
+      `--whitelist-recipients=${folder}/recipients`,
+    ];
+    return pinned({ program: find('postgrey') ?? 'postgrey', args }, ofServers);
   },
   prepare: (folder) => {
     mkdirSync(path.join(folder, 'db'));
@@ -171,7 +170,10 @@ export const sqlgreyServer: Contender = {
     };
     const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}\n`);
     writeFileSync(path.join(folder, 'sqlgrey.conf'), lines.join(''));
-    return { program: find('sqlgrey') ?? 'sqlgrey', args: ['-f', `${folder}/sqlgrey.conf`] };
+    return pinned(
+      { program: find('sqlgrey') ?? 'sqlgrey', args: ['-f', `${folder}/sqlgrey.conf`] },
+      ofServers,
+    );
   },
   prepare: (folder) => {
     for (const name of sqlgreyLists) emptyFile(path.join(folder, name));

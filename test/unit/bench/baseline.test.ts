@@ -18,12 +18,12 @@ test('a quarter up or down is no move', () => {
     [rate(0.75), p99(5.33)],
     [rate(1.33), p99(3)],
   ])
-    assert.deepEqual(compare(values, baseline), { moves: [], unmeasured: [] });
+    assert.deepEqual(compare(values, baseline, true), { moves: [], unmeasured: [] });
 });
 
 test('more than that is told, as worse or better by what the figure is', () => {
   const moved = (values: Comparison[]) =>
-    compare(values, { rate: 1, p99: 4 }).moves.map(({ what, isWorse }) => [what, isWorse]);
+    compare(values, { rate: 1, p99: 4 }, true).moves.map(({ what, isWorse }) => [what, isWorse]);
   assert.deepEqual(moved([rate(0.74), p99(5.4)]), [
     ['rate', true],
     ['p99', true],
@@ -35,5 +35,20 @@ test('more than that is told, as worse or better by what the figure is', () => {
 });
 
 test('what is new in the bench is no move; what is missing is told', () => {
-  assert.deepEqual(compare([p99(1)], { rate: 1 }), { moves: [], unmeasured: ['rate'] });
+  assert.deepEqual(compare([p99(1)], { rate: 1 }, true), { moves: [], unmeasured: ['rate'] });
+});
+
+test('where other programs ran, only what was measured in processor time is certain', () => {
+  const values: Comparison[] = [rate(0.5), { what: 'cpu', value: 9, better: 'less', isSteady: true }];
+  const baseline = { rate: 1, cpu: 4 };
+  const certain = (isQuiet: boolean) =>
+    compare(values, baseline, isQuiet).moves.map(({ what, isCertain }) => [what, isCertain]);
+  assert.deepEqual(certain(true), [
+    ['rate', true],
+    ['cpu', true],
+  ]);
+  assert.deepEqual(certain(false), [
+    ['rate', false],
+    ['cpu', true],
+  ]);
 });

@@ -71,12 +71,12 @@ test('units are told', () => {
 
 test('what moved is told in one line each', () => {
   const moves = [
-    { what: 'rate', before: 0.5, now: 0.3, isWorse: true },
-    { what: 'p99', before: 12, now: 5.123, isWorse: false },
+    { what: 'rate', before: 0.5, now: 0.3, isWorse: true, isCertain: true },
+    { what: 'p99', before: 12, now: 5.123, isWorse: false, isCertain: false },
   ];
   assert.equal(
     moved(moves, ['memory']),
-    '\nworse: rate: 0.3, was 0.5\nbetter: p99: 5.12, was 12\nnot measured: memory\n',
+    '\nworse: rate: 0.3, was 0.5\nperhaps better: p99: 5.12, was 12\nnot measured: memory\n',
   );
   assert.equal(moved([], []), '\nno ratio moved by more than 25 % since the baseline\n');
 });

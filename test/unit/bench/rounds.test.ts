@@ -4,9 +4,17 @@ import { aimed, largestOf, medianOf, p99, rate, ratioOf, tableOf, type Round } f
 
 function round(answersPerSecond: number, more: Partial<Round> = {}): Round {
   return {
-    ...{ seconds: 1, answers: answersPerSecond, answersPerSecond, wrong: 0, passed: 0, busy: 1 },
+    ...{
+      seconds: 1,
+      answers: answersPerSecond,
+      answersPerSecond,
+      wrong: 0,
+      passed: 0,
+      busy: 1,
+      generatorCpuSeconds: 1,
+    },
     ...{ p50Milliseconds: 1, p99Milliseconds: 2, maxMilliseconds: 3 },
-    ...{ cpuMicrosecondsPerAnswer: 10, cpuShare: 1, peakMegabytes: 50 },
+    ...{ cpuMicrosecondsPerAnswer: 10, cpuShare: 1, othersShare: 0, peakMegabytes: 50 },
     ...{ writtenPerAnswer: 0, handedPerAnswer: 0 },
     ...more,
   };
