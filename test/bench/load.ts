@@ -2,6 +2,7 @@
  * The load generator, a process of its own: each of its connections asks, waits for the answer, and asks again. It is told what to
  * do by messages from loaders.ts and answers each with an `Outcome`.
  */
+import { once } from 'node:events';
 import net from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { socketAddress } from '../support/conversation.js';
@@ -50,6 +51,7 @@ const letter = (text: string) => text.charCodeAt(0);
 /** Where the action begins in `action=`. */
 const actionAt = 7;
 const receiveBytes = 4096;
+const lineFeed = 10;
 
 /** DUNNO, dunno, PREPEND; DEFER_IF_PERMIT, defer_if_permit, 450. */
 function classify(first: number, second: number): keyof Answers {
@@ -77,90 +79,117 @@ function createNumbers({ newOfTen, firstKnown, known, firstNew }: Task) {
   };
 }
 
-function perform(task: Task): Promise<Outcome> {
+/** Counts answers and times; tells what they were like. */
+function createTally() {
   const histogram = createHistogram();
-  const next = createNumbers(task);
   const toNew: Answers = { passed: 0, deferred: 0, other: 0 };
   const toKnown: Answers = { passed: 0, deferred: 0, other: 0 };
-  let [longest, asked, open, lastAnswer] = [0, 0, 0, 0];
-  const sockets: net.Socket[] = [];
+  let maxMicroseconds = 0;
+  return {
+    add: (isNew: boolean, microseconds: number, answer: keyof Answers) => {
+      histogram.add(microseconds);
+      if (microseconds > maxMicroseconds) maxMicroseconds = microseconds;
+      (isNew ? toNew : toKnown)[answer] += 1;
+    },
+    told: () => ({ toNew, toKnown, maxMicroseconds, counts: Array.from(histogram.counts) }),
+  };
+}
 
-  return new Promise((resolve) => {
-    let begin = 0;
-    let end = Infinity;
-    let before = performance.eventLoopUtilization();
-    let cpu = process.cpuUsage();
-    let isOver = false;
-    const finish = (error?: string) => {
-      if (isOver) return;
-      isOver = true;
-      for (const socket of sockets) socket.destroy();
-      const { user, system } = process.cpuUsage(cpu);
-      resolve({
-        ...{ seconds: (lastAnswer - begin) / 1000, toNew, toKnown, counts: Array.from(histogram.counts) },
-        ...{ maxMicroseconds: longest, busy: performance.eventLoopUtilization(before).utilization },
-        cpuSeconds: (user + system) / 1e6,
-        ...(error !== undefined && { error }),
-      });
-    };
+/** What the connections of a task share. */
+interface Talk {
+  /** Undefined when no more is to be asked. */
+  readonly next: () => { readonly isNew: boolean; readonly number: number } | undefined;
+  readonly answered: (isNew: boolean, microseconds: number, answer: keyof Answers) => void;
+  /** This connection has nothing more to ask. */
+  readonly done: () => void;
+  readonly failed: (why: string) => void;
+}
 
-    const connect = (): (() => void) => {
-      const question = createQuestion();
-      let sentAt = 0;
-      let isNew = false;
-      let partial = '';
-      const ask = () => {
-        if (asked >= task.questions || performance.now() >= end) {
-          open -= 1;
-          if (open === 0) finish();
-          return;
-        }
-        asked += 1;
-        const what = next();
-        isNew = what.isNew;
-        question.become(what.number);
-        sentAt = performance.now();
-        socket.write(question.bytes);
-      };
-      const receive = (size: number, bytes: Uint8Array): boolean => {
-        let reply = bytes;
-        if (partial !== '' || size < 9 || bytes[size - 1] !== 10 || bytes[size - 2] !== 10) {
-          partial += Buffer.from(bytes.buffer, bytes.byteOffset, size).toString('latin1');
-          if (!partial.endsWith('\n\n')) return true;
-          reply = Buffer.from(partial, 'latin1');
-          partial = '';
-        }
-        lastAnswer = performance.now();
-        const took = Math.round((lastAnswer - sentAt) * 1000);
-        histogram.add(took);
-        if (took > longest) longest = took;
-        (isNew ? toNew : toKnown)[classify(reply[actionAt] ?? 0, reply[actionAt + 1] ?? 0)] += 1;
-        ask();
-        return true;
-      };
-      const buffer = Buffer.allocUnsafeSlow(receiveBytes);
-      const socket = net.connect({ ...socketAddress(task.endpoint), onread: { buffer, callback: receive } });
-      socket.setNoDelay(true);
-      sockets.push(socket);
-      socket.on('error', (error) => {
-        finish(error.message);
-      });
-      socket.on('close', () => {
-        finish(`${task.endpoint} closed a connection`);
-      });
-      socket.on('connect', () => {
-        open += 1;
-        if (open < task.connections) return;
-        before = performance.eventLoopUtilization();
-        cpu = process.cpuUsage();
-        begin = performance.now();
-        end = begin + task.seconds * 1000;
-        for (const start of starts) start();
-      });
-      return ask;
-    };
-    const starts = Array.from({ length: task.connections }, connect);
+/** Opens a connection; `ask` begins its questions. */
+function openConnection(endpoint: string, talk: Talk): { socket: net.Socket; ask: () => void } {
+  const question = createQuestion();
+  let sentAt = 0;
+  let isNew = false;
+  let partial = '';
+
+  const ask = () => {
+    const asked = talk.next();
+    if (!asked) {
+      talk.done();
+      return;
+    }
+    isNew = asked.isNew;
+    question.become(asked.number);
+    sentAt = performance.now();
+    socket.write(question.bytes);
+  };
+  const receive = (size: number, bytes: Uint8Array): boolean => {
+    let reply = bytes;
+    if (partial !== '' || bytes[size - 1] !== lineFeed || bytes[size - 2] !== lineFeed) {
+      partial += Buffer.from(bytes.buffer, bytes.byteOffset, size).toString('latin1');
+      if (!partial.endsWith('\n\n')) return true;
+      reply = Buffer.from(partial, 'latin1');
+      partial = '';
+    }
+    const microseconds = Math.round((performance.now() - sentAt) * 1000);
+    talk.answered(isNew, microseconds, classify(reply[actionAt] ?? 0, reply[actionAt + 1] ?? 0));
+    ask();
+    return true;
+  };
+  const buffer = Buffer.allocUnsafeSlow(receiveBytes);
+  const socket = net.connect({ ...socketAddress(endpoint), onread: { buffer, callback: receive } });
+  socket.setNoDelay(true);
+  socket.on('error', (error) => {
+    talk.failed(error.message);
   });
+  socket.on('close', () => {
+    talk.failed(`${endpoint} closed a connection`);
+  });
+  return { socket, ask };
+}
+
+/** Opens all connections, then asks over all of them until time or questions are used up and the last answer is there. */
+async function perform(task: Task): Promise<Outcome> {
+  const tally = createTally();
+  const next = createNumbers(task);
+  let end = Infinity;
+  let asked = 0;
+  let talking = task.connections;
+  let finish: (error?: string) => void = () => undefined;
+  const finished = new Promise<string | undefined>((resolve) => (finish = resolve));
+  const talk: Talk = {
+    next: () => {
+      if (asked >= task.questions || performance.now() >= end) return undefined;
+      asked += 1;
+      return next();
+    },
+    answered: tally.add,
+    done: () => {
+      talking -= 1;
+      if (talking === 0) finish();
+    },
+    failed: (why) => {
+      finish(why);
+    },
+  };
+  const connections = Array.from({ length: task.connections }, () => openConnection(task.endpoint, talk));
+  const connected = Promise.all(connections.map(({ socket }) => once(socket, 'connect')));
+  await connected.catch(() => undefined);
+
+  const utilization = performance.eventLoopUtilization();
+  const cpu = process.cpuUsage();
+  const begin = performance.now();
+  end = begin + task.seconds * 1000;
+  for (const { ask } of connections) ask();
+  const error = await finished;
+  const seconds = (performance.now() - begin) / 1000;
+  for (const { socket } of connections) socket.destroy();
+  const { user, system } = process.cpuUsage(cpu);
+  return {
+    ...{ seconds, ...tally.told(), cpuSeconds: (user + system) / 1e6 },
+    busy: performance.eventLoopUtilization(utilization).utilization,
+    ...(error !== undefined && { error }),
+  };
 }
 
 process.on('message', (task: Task) => {

@@ -38,14 +38,15 @@ export interface Loaders {
   readonly run: (load: Load) => Promise<Measured>;
   /** Asks once about each of the known triplets. */
   readonly askKnown: (endpoint: string) => Promise<Measured>;
-  readonly stop: () => void;
+  readonly stop: () => Promise<void>;
 }
 
 /** Triplets that are prepared to be known: the numbers from 0. */
 export const knownTriplets = 2000;
 
-/** More than a process can ask about in a run. */
+/** More than a process can ask about in a run; 255 runs have numbers of their own, below 2³², and the known triplets theirs. */
 const numbersOfRun = 2 ** 24;
+const runsOfTheirOwn = 255;
 
 function ask(child: ChildProcess, task: Task): Promise<Outcome> {
   const answer = once(child, 'message') as Promise<[Outcome]>;
@@ -104,7 +105,11 @@ export function startLoaders(): Loaders {
     const tasks = used.map((child, index): [ChildProcess, Task] => {
       run += 1;
       const { endpoint, newOfTen, seconds, questions = Infinity } = load;
-      const numbers = { firstKnown: 0, known: knownTriplets, firstNew: run * numbersOfRun };
+      const numbers = {
+        firstKnown: 0,
+        known: knownTriplets,
+        firstNew: (1 + (run % runsOfTheirOwn)) * numbersOfRun,
+      };
       const connections = share(load.connections, used.length, index);
       return [child, { endpoint, newOfTen, seconds, questions, connections, ...numbers }];
     });
@@ -117,8 +122,10 @@ export function startLoaders(): Loaders {
         { endpoint, connections: 20, newOfTen: 0, seconds: Infinity, questions: knownTriplets },
         children.slice(0, 1),
       ),
-    stop: () => {
+    stop: async () => {
+      const ends = children.map((child) => once(child, 'exit'));
       for (const child of children) child.disconnect();
+      await Promise.all(ends);
     },
   };
 }

@@ -2,8 +2,8 @@
 import type { Move } from './baseline.js';
 import type { Comparison, Report, Table } from './bench.js';
 
-/** A whole report as text that ends with a line feed. */
-export type Style = (report: Report) => string;
+/** A whole report as text that ends with a line feed; `isQuiet` unless other programs kept the machine busy. */
+export type Style = (report: Report, isQuiet: boolean) => string;
 
 function figure(value: number | undefined, digits: number): string {
   if (value === undefined || Number.isNaN(value)) return '–';
@@ -21,16 +21,20 @@ function significant(value: number): string {
 }
 
 /** What was measured, the target, and how far apart they are. */
-export function verdictOf(comparison: Comparison): { measured: string; target: string; verdict: string } {
+export function verdictOf(
+  comparison: Comparison,
+  isQuiet = true,
+): { measured: string; target: string; verdict: string } {
   const { value, unit, better, target } = comparison;
   const withUnit = (number: number) => significant(number) + (unit ? ` ${unit}` : '');
   const missed = missedBy(comparison);
   if (target === undefined || missed === undefined)
     return { measured: withUnit(value), target: '–', verdict: '' };
+  const verdict = missed <= 0 ? 'met' : `missed by ${Math.ceil(missed * 100)} %`;
   return {
     measured: withUnit(value),
     target: `${better === 'more' ? '≥' : '≤'} ${withUnit(target)}`,
-    verdict: missed <= 0 ? 'met' : `missed by ${Math.ceil(missed * 100)} %`,
+    verdict: isQuiet || comparison.isSteady ? verdict : `${verdict}, on a busy machine`,
   };
 }
 
@@ -61,20 +65,22 @@ function aligned(heads: readonly string[], lines: readonly (readonly string[])[]
 }
 
 function piped(heads: readonly string[], lines: readonly (readonly string[])[]): string {
+  const width = Math.max(heads.length, ...lines.map((line) => line.length));
   const row = (texts: readonly string[]) =>
-    `| ${heads.map((_, index) => texts[index] ?? '').join(' | ')} |\n`;
-  return row(heads) + row(heads.map((_, index) => (index === 0 ? '---' : '--:'))) + lines.map(row).join('');
+    `| ${Array.from({ length: width }, (_, index) => texts[index] ?? '').join(' | ')} |\n`;
+  const rule = Array.from({ length: width }, (_, index) => (index === 0 ? '---' : '--:'));
+  return [heads, rule, ...lines].map(row).join('');
 }
 
 function styled(render: typeof aligned): Style {
-  return ({ tables, comparisons }) => {
+  return ({ tables, comparisons }, isQuiet) => {
     const texts = tables.map((table) => {
       const { heads, lines } = textsOf(table);
       return `\n${render(heads, lines)}`;
     });
     if (comparisons.length === 0) return texts.join('');
     const lines = comparisons.map((comparison) => {
-      const { measured, target, verdict } = verdictOf(comparison);
+      const { measured, target, verdict } = verdictOf(comparison, isQuiet);
       return [comparison.what, measured, target, verdict];
     });
     return `${texts.join('')}\n${render(['figure', 'measured', 'target', ''], lines)}`;

@@ -54,6 +54,7 @@ const situation: Situation = {
 /** Processors that other programs may keep busy before times on the clock are not to be trusted. */
 const quietShare = 0.25;
 const others = watchOthers();
+const isQuiet = () => others() < quietShare;
 
 const style: Style = values.markdown ? markdown : plain;
 const chosen = benches.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
@@ -61,11 +62,10 @@ const reports: Record<string, Report> = {};
 for (const { name, run } of chosen) {
   const report = await run(situation);
   reports[name] = report;
-  process.stdout.write(style(report));
+  process.stdout.write(style(report, isQuiet()));
 }
 const othersShare = others();
-const isQuiet = othersShare < quietShare;
-if (!isQuiet)
+if (!isQuiet())
   process.stdout.write(
     `\nother programs kept ${othersShare.toFixed(1)} processors busy: measure again when the machine is quiet\n`,
   );
@@ -76,7 +76,7 @@ if (values['save-baseline'] && values.quick)
 else if (values.quick && existsSync(baselineFile)) {
   // Its own file, written above.
   const baseline = JSON.parse(readFileSync(baselineFile, 'utf8')) as Baseline;
-  const { moves, unmeasured } = compare(comparisons, baseline, isQuiet);
+  const { moves, unmeasured } = compare(comparisons, baseline, isQuiet());
   const isWhole = chosen.length === benches.length && situation.parts.length === 0;
   process.stdout.write(moved(moves, isWhole ? unmeasured : []));
   if (moves.some(({ isWorse, isCertain }) => isWorse && isCertain)) process.exitCode = 1;

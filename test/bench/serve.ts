@@ -126,7 +126,7 @@ async function run(situation: Situation): Promise<Report> {
       comparisons: reports.flatMap(({ comparisons }) => comparisons),
     };
   } finally {
-    loaders.stop();
+    await loaders.stop();
   }
 }
 

@@ -34,7 +34,7 @@ test('a target is met at the figure itself, and missed by the part of it that la
 
 test('tables stand in columns, and what is missing says why', () => {
   assert.equal(
-    plain(report),
+    plain(report, true),
     `
 mix      answers/s  × null
 greyctl     20,402    0.18
@@ -49,7 +49,7 @@ rate        0.18   ≥ 0.5  missed by 64 %
 
 test('the same in Markdown', () => {
   assert.equal(
-    markdown(report),
+    markdown(report, true),
     `
 | mix | answers/s | × null |
 | --- | --: | --: |
@@ -79,4 +79,16 @@ test('what moved is told in one line each', () => {
     '\nworse: rate: 0.3, was 0.5\nperhaps better: p99: 5.12, was 12\nnot measured: memory\n',
   );
   assert.equal(moved([], []), '\nno ratio moved by more than 25 % since the baseline\n');
+});
+
+test('a verdict on a busy machine says so, but for what was measured in processor time', () => {
+  const rate: Comparison = { what: 'rate', value: 30, better: 'more', target: 25 };
+  assert.equal(verdictOf(rate, false).verdict, 'met, on a busy machine');
+  assert.equal(verdictOf({ ...rate, isSteady: true }, false).verdict, 'met');
+});
+
+test('a Markdown table without columns has room for why something is missing', () => {
+  const rows = [{ what: 'sqlgrey', missing: 'not installed', values: [] }];
+  const absent: Report = { tables: [{ title: 'not measured', columns: [], rows }], comparisons: [] };
+  assert.equal(markdown(absent, true), '\n| not measured |  |\n| --- | --: |\n| sqlgrey | not installed |\n');
 });
