@@ -20,10 +20,12 @@ function ratios(comparisons: readonly Comparison[]): Comparison[] {
   return comparisons.filter(({ unit, value }) => unit === undefined && Number.isFinite(value));
 }
 
-/** What is to be written down. */
-export function baselineOf(comparisons: readonly Comparison[]): Baseline {
+/** What is to be written down: of a machine that is not quiet only what was measured in processor time. */
+export function baselineOf(comparisons: readonly Comparison[], isQuiet: boolean): Baseline {
   return Object.fromEntries(
-    ratios(comparisons).map(({ what, value }) => [what, Number(value.toPrecision(3))]),
+    ratios(comparisons)
+      .filter(({ isSteady = false }) => isQuiet || isSteady)
+      .map(({ what, value }) => [what, Number(value.toPrecision(3))]),
   );
 }
 

@@ -3,7 +3,7 @@
  *   --quick          little of everything, under a minute, for ratios only: compares them with baseline.json beside the sources, and
  *                    ends with 1 when one is worse by more than a quarter; of those measured in processor time only, when other
  *                    programs kept the machine busy
- *   --save-baseline  writes that file, with --quick
+ *   --save-baseline  writes that file, with --quick; without times on the clock when the machine was busy
  *   --runs=N         medians of so many
  *   --cell=NAME      of serve only what begins with NAME (mix/50/tcp, new, purge, …); may be repeated
  *   --long           also what takes many minutes: 10 million attempts
@@ -56,6 +56,11 @@ const quietShare = 0.25;
 const others = watchOthers();
 const isQuiet = () => others() < quietShare;
 
+const machine = { cpu: os.cpus()[0]?.model ?? 'unknown', cores: os.cpus().length, node: process.version };
+process.stdout.write(
+  `${machine.cores} × ${machine.cpu.trim()}, Node ${machine.node}, medians of ${situation.runs}\n`,
+);
+
 const style: Style = values.markdown ? markdown : plain;
 const chosen = benches.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
 const reports: Record<string, Report> = {};
@@ -72,7 +77,7 @@ if (!isQuiet())
 const comparisons = Object.values(reports).flatMap((report) => report.comparisons);
 const baselineFile = path.join(repositoryRoot, 'test/bench/baseline.json');
 if (values['save-baseline'] && values.quick)
-  writeFileSync(baselineFile, `${JSON.stringify(baselineOf(comparisons), undefined, 2)}\n`);
+  writeFileSync(baselineFile, `${JSON.stringify(baselineOf(comparisons, isQuiet()), undefined, 2)}\n`);
 else if (values.quick && existsSync(baselineFile)) {
   // Its own file, written above.
   const baseline = JSON.parse(readFileSync(baselineFile, 'utf8')) as Baseline;
@@ -81,7 +86,6 @@ else if (values.quick && existsSync(baselineFile)) {
   process.stdout.write(moved(moves, isWhole ? unmeasured : []));
   if (moves.some(({ isWorse, isCertain }) => isWorse && isCertain)) process.exitCode = 1;
 }
-const machine = { cpu: os.cpus()[0]?.model, cores: os.cpus().length, node: process.version };
 if (values.json !== undefined) {
   const { isQuick, runs } = situation;
   writeFileSync(

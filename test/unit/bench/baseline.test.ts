@@ -9,7 +9,12 @@ const p99 = (value: number): Comparison => ({ what: 'p99', value, better: 'less'
 test('only ratios are written down', () => {
   const memory: Comparison = { what: 'memory', value: 120, unit: 'MB', better: 'less', target: 300 };
   const unknown: Comparison = { what: 'unknown', value: NaN, better: 'more' };
-  assert.deepEqual(baselineOf([rate(0.123_456), memory, p99(5), unknown]), { rate: 0.123, p99: 5 });
+  assert.deepEqual(baselineOf([rate(0.123_456), memory, p99(5), unknown], true), { rate: 0.123, p99: 5 });
+});
+
+test('what a busy machine changes is not written down', () => {
+  const cpu: Comparison = { what: 'cpu', value: 4, better: 'less', isSteady: true };
+  assert.deepEqual(baselineOf([rate(1), cpu], false), { cpu: 4 });
 });
 
 test('a quarter up or down is no move', () => {
