@@ -11,6 +11,8 @@ export interface Situation {
   readonly runs: number;
   /** Of a bench with many parts only those whose names begin with one of these; all where there is none. */
   readonly parts: readonly string[];
+  /** Of the servers only those whose names begin with one of these; all where there is none. */
+  readonly servers: readonly string[];
   /** Progress, for people. */
   readonly say: (text: string) => void;
 }
@@ -65,7 +67,7 @@ export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }
 
-/** Whether a part was asked for. */
-export function isWanted({ parts }: Pick<Situation, 'parts'>, name: string): boolean {
-  return parts.length === 0 || parts.some((part) => name.startsWith(part));
+/** Whether something was asked for: all are where nothing was. */
+export function isWanted(asked: readonly string[], name: string): boolean {
+  return asked.length === 0 || asked.some((beginning) => name.startsWith(beginning));
 }

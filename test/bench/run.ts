@@ -6,6 +6,7 @@
  *   --save-baseline  writes that file, with --quick; without times on the clock when the machine was busy
  *   --runs=N         medians of so many
  *   --cell=NAME      of serve only what begins with NAME (mix/50/tcp, new, purge, …); may be repeated
+ *   --server=NAME    in those cells only servers whose names begin with NAME (greyctl, null, postgrey, sqlgrey); may be repeated
  *   --long           also what takes many minutes: 10 million attempts
  *   --markdown       tables for pasting
  *   --json FILE      all figures
@@ -32,6 +33,7 @@ const { values, positionals } = parseArgs({
     'save-baseline': { type: 'boolean', default: false },
     runs: { type: 'string' },
     cell: { type: 'string', multiple: true, default: [] },
+    server: { type: 'string', multiple: true, default: [] },
     long: { type: 'boolean', default: false },
     markdown: { type: 'boolean', default: false },
     json: { type: 'string' },
@@ -49,6 +51,7 @@ const situation: Situation = {
   isLong: values.long,
   runs: Number.parseInt(values.runs ?? '', 10) || (values.quick ? 3 : 5),
   parts: values.cell,
+  servers: values.server,
   say: (text) => process.stderr.write(`${text}\n`),
 };
 /** Processors that other programs may keep busy before times on the clock are not to be trusted. */
@@ -82,7 +85,7 @@ else if (values.quick && existsSync(baselineFile)) {
   // Its own file, written above.
   const baseline = JSON.parse(readFileSync(baselineFile, 'utf8')) as Baseline;
   const { moves, unmeasured } = compare(comparisons, baseline, isQuiet());
-  const isWhole = chosen.length === benches.length && situation.parts.length === 0;
+  const isWhole = chosen.length === benches.length && situation.parts.length + situation.servers.length === 0;
   process.stdout.write(moved(moves, isWhole ? unmeasured : []));
   if (moves.some(({ isWorse, isCertain }) => isWorse && isCertain)) process.exitCode = 1;
 }

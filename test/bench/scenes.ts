@@ -77,47 +77,50 @@ async function large(scenery: Scenery): Promise<Report> {
   };
 }
 
+/** A round of a server that has just been started, and how many entries it removed in it. */
+async function freshRound({ contender, prepared }: Side, { loaders }: Scenery) {
+  const folder = copyFolder(prepared, `${prepared}.running`);
+  const before = await entriesIn(database(folder));
+  const running = await startOn(contender, folder);
+  const load = (seconds: number) =>
+    loaders.run({ endpoint: running.endpoint, connections: 50, newOfTen: loads.mix, seconds });
+  // The purge begins a second after the start.
+  const warmUp = await load(1.5);
+  const round = await measure(running, () => load(4));
+  await running.stop();
+  // What was new in the load is in the database, too.
+  const added = [warmUp, round].reduce((sum, { answers, passed }) => sum + answers - passed, 0);
+  const removed = before + added - (await entriesIn(database(folder)));
+  rmSync(folder, { recursive: true });
+  return { round, removed };
+}
+
 /** Both begin anew for each round: in the same seconds after the start one of them cleans its database. */
 async function purge(scenery: Scenery): Promise<Report> {
-  const { loaders, runs, say } = scenery;
-  const entries = 1_000_000;
-  const filling = { entries, passedOfTen: 0 };
-  const sides: (Side & { rounds: Round[] })[] = [];
+  const { runs, say } = scenery;
+  const filling = { entries: 1_000_000, passedOfTen: 0 };
+  const sides: (Side & { rounds: Round[]; removed: number[] })[] = [];
   for (const [name, ageSeconds] of [
     ['none expired', day],
     ['1,000,000 expired', 10 * day],
   ] as const) {
     const prepared = await filled(scenery, name.replaceAll(' ', '-'), { ...filling, ageSeconds });
-    sides.push({ contender: greyctl(name), prepared, rounds: [] });
+    sides.push({ contender: greyctl(name), prepared, rounds: [], removed: [] });
   }
-  const removed: number[] = [];
   for (let run = 1; run <= runs; run += 1) {
-    for (const { contender, prepared, rounds } of sides) {
-      const folder = copyFolder(prepared, `${prepared}.running`);
-      const before = await entriesIn(database(folder));
-      const running = await startOn(contender, folder);
-      const load = (seconds: number) =>
-        loaders.run({ endpoint: running.endpoint, connections: 50, newOfTen: loads.mix, seconds });
-      // The purge begins a second after the start.
-      const warmUp = await load(1.5);
-      const round = await measure(running, () => load(4));
-      await running.stop();
-      rounds.push(round);
-      // What was new in the load is in the database, too.
-      const added = [warmUp, round].reduce((sum, { answers, passed }) => sum + answers - passed, 0);
-      const gone = before + added - (await entriesIn(database(folder)));
-      if (contender === sides[1]?.contender) removed.push(gone);
-      rmSync(folder, { recursive: true });
-      say(
-        `purge, ${contender.name}, run ${run} of ${runs}: p99 ${round.p99Milliseconds} ms, ${gone} removed`,
-      );
+    for (const side of sides) {
+      const { round, removed } = await freshRound(side, scenery);
+      side.rounds.push(round);
+      side.removed.push(removed);
+      const told = `p99 ${round.p99Milliseconds} ms, ${removed} removed`;
+      say(`purge, ${side.contender.name}, run ${run} of ${runs}: ${told}`);
     }
   }
   for (const { prepared } of sides) rmSync(prepared, { recursive: true });
   const [without = '', purging = ''] = sides.map(({ contender }) => contender.name);
   const rounds = new Map(sides.map((side) => [side.contender.name, side.rounds]));
   const table = tableOf('purge: mix/50/tcp', rounds, [without]);
-  const gone = { what: 'expired entries removed', values: [median(removed)] };
+  const gone = { what: 'expired entries removed', values: [median(sides[1]?.removed ?? [])] };
   return {
     tables: [{ ...table, rows: [...table.rows, gone] }],
     comparisons: aimed(
@@ -208,7 +211,7 @@ const scenes: readonly Scene[] = [
 /** All scenes that were asked for. */
 export async function runScenes(situation: Situation, plan: Plan): Promise<Report[]> {
   const wanted = scenes.filter(
-    ({ name, isLong }) => isWanted(situation, name) && (isLong !== true || situation.isLong),
+    ({ name, isLong }) => isWanted(situation.parts, name) && (isLong !== true || situation.isLong),
   );
   if (wanted.length === 0) return [];
   const folder = path.join(situation.folder, 'scenes');

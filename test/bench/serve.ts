@@ -76,6 +76,7 @@ async function sidesOf(situation: Situation, plan: Plan): Promise<{ sides: Side[
   const missing: Row[] = [];
   for (const contender of contenders) {
     if (situation.isQuick && !quickNames.has(contender.name)) continue;
+    if (!isWanted(situation.servers, contender.name)) continue;
     const why = await contender.missing();
     if (why !== undefined) {
       missing.push({ what: contender.name, missing: why, values: [] });
@@ -92,7 +93,8 @@ async function sidesOf(situation: Situation, plan: Plan): Promise<{ sides: Side[
 async function runCells(situation: Situation, plan: Plan): Promise<Report> {
   const wanted = cells.filter(
     (cell) =>
-      isWanted(situation, cellName(cell)) && (!situation.isQuick || quickCells.includes(cellName(cell))),
+      isWanted(situation.parts, cellName(cell)) &&
+      (!situation.isQuick || quickCells.includes(cellName(cell))),
   );
   if (wanted.length === 0) return { tables: [], comparisons: [] };
   const { sides, missing } = await sidesOf(situation, plan);
