@@ -104,7 +104,8 @@ export function startLoaders(): Loaders {
   const askAll = async (load: Load, used: readonly ChildProcess[]): Promise<Measured> => {
     const tasks = used.map((child, index): [ChildProcess, Task] => {
       run += 1;
-      const { endpoint, newOfTen, seconds, questions = Infinity } = load;
+      const { endpoint, newOfTen, seconds } = load;
+      const questions = share(load.questions ?? Infinity, used.length, index);
       const numbers = {
         firstKnown: 0,
         known: knownTriplets,
