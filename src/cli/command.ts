@@ -20,5 +20,15 @@ export interface CommandModule {
   readonly subcommands?: readonly Subcommand[];
 }
 
+/** A command as the table of all commands has it. */
+export interface Command {
+  readonly name: string;
+  /** Positional arguments, as yargs wants them. */
+  readonly positional?: string;
+  readonly describe: string;
+  /** Loaded when the command is used: `greyctl --help` needs none of them. */
+  readonly load: () => Promise<CommandModule>;
+}
+
 /** The exit status of a command whose answer is no: not found, not healthy. */
 export const answerIsNo = 3;

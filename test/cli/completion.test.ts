@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { commands } from '#src/cli/main.js';
+import { commands } from '#src/cli/commands.js';
 import { run } from '../support/greyctl.js';
 import { find, needs } from '../support/programs.js';
 import { temporaryFolder } from '../support/temporary.js';

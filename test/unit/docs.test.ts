@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import createYargs, { type Argv } from 'yargs';
-import { commands } from '#src/cli/main.js';
+import { commands } from '#src/cli/commands.js';
 import type { CommandModule } from '#src/cli/command.js';
 import type { Option } from '#src/config/option.js';
 import { optionNames, options } from '#src/config/options.js';

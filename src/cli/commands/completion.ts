@@ -2,7 +2,7 @@ import type { Argv } from 'yargs';
 import type { Arguments, Process } from '../context.js';
 import { bashScript, zshScript } from '../completion/scripts.js';
 import { commandWords } from '../completion/words.js';
-import { commands } from '../main.js';
+import { commands } from '../commands.js';
 
 /** `greyctl completion`: a script for a shell. */
 export function declare(yargs: Argv): Argv {

@@ -1,7 +1,7 @@
 /** All words that a shell can complete, out of the tables that the commands themselves are made of. */
 import createYargs, { type Argv } from 'yargs';
 import { declareSettings } from '../arguments.js';
-import type { CommandModule } from '../command.js';
+import type { Command } from '../command.js';
 
 /** An option as it is typed. */
 export interface OptionWord {
@@ -21,14 +21,6 @@ export interface CommandWords {
   readonly options: readonly OptionWord[];
   /** Words that may stand first among its arguments. */
   readonly kinds: readonly string[];
-}
-
-/** What main.ts tells of a command. */
-export interface NamedCommand {
-  readonly name: string;
-  readonly positional?: string;
-  readonly describe: string;
-  readonly load: () => Promise<CommandModule>;
 }
 
 /** Words that name what a pattern is for, before the patterns. */
@@ -75,7 +67,7 @@ function positionalOf(command: string): string[] {
 }
 
 /** Commands and subcommands, in the order of the help. */
-export async function commandWords(commands: readonly NamedCommand[]): Promise<CommandWords[]> {
+export async function commandWords(commands: readonly Command[]): Promise<CommandWords[]> {
   const words: CommandWords[] = [];
   for (const { name, positional = '', describe, load } of commands) {
     const { declare, subcommands = [] } = await load();

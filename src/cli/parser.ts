@@ -1,0 +1,92 @@
+/** The command line as yargs takes it apart. main.ts loads it only where no prepared text answers. */
+import createYargs, { type Argv } from 'yargs';
+import { Failure } from '../greylist/failure.js';
+import { declareSettings, guardDashes, joinQuoted, parserRules } from './arguments.js';
+import type { CommandModule, Run } from './command.js';
+import { commands } from './commands.js';
+import type { Arguments } from './context.js';
+import { version } from './version.js';
+
+/** What main learns while yargs parses. */
+export interface Course {
+  /** The command that is being parsed: `greyctl db list`. */
+  at(command: string): void;
+  perform(run: Run | undefined, argv: Arguments): Promise<void>;
+}
+
+function declareCommand(yargs: Argv, module: CommandModule, name: string, course: Course): Argv {
+  course.at(`greyctl ${name}`);
+  const { subcommands } = module;
+  if (!subcommands) return module.declare(yargs);
+  for (const { command, describe, declare, run } of subcommands) {
+    yargs.command({
+      command,
+      describe,
+      builder: (inner) => {
+        course.at(`greyctl ${name} ${command.split(' ')[0] ?? ''}`);
+        return declare(inner);
+      },
+      handler: (argv) => course.perform(run, argv),
+    });
+  }
+  const names = subcommands.map(({ command }) => command.split(' ')[0] ?? '');
+  return module
+    .declare(yargs)
+    .usage(`$0 ${name} ${names.join('|')} [OPTION…]`)
+    .demandCommand(1, `say what to do: greyctl ${name} ${names.join('|')}`);
+}
+
+function parser(args: readonly string[], width: number, course: Course): Argv {
+  const yargs = createYargs([...args])
+    .scriptName('greyctl')
+    .locale('en')
+    .usage('$0 COMMAND [OPTION…]\n\nGreylisting for Postfix.')
+    .parserConfiguration(parserRules)
+    .exitProcess(false)
+    .showHelpOnFail(false)
+    .strict()
+    .strictCommands()
+    .demandCommand(1, 'a command is missing')
+    .help('help')
+    .alias('help', 'h')
+    .version(`greyctl ${version()}`)
+    .wrap(width)
+    .epilogue('greyctl help COMMAND tells of one command, man greyctl of everything.')
+    .fail((message, error) => {
+      // yargs passes null for the one that is missing, though its types promise both.
+      throw (error as Error | null) ?? new Failure(message, { kind: 'usage' });
+    });
+  declareSettings(yargs, ['general']);
+  for (const { name, positional, describe, load } of commands) {
+    yargs.command({
+      command: positional ? `${name} ${positional}` : name,
+      describe,
+      builder: async (inner) => declareCommand(inner, await load(), name, course),
+      handler: async (argv) => {
+        await course.perform((await load()).run, argv);
+      },
+    });
+  }
+  return yargs;
+}
+
+/** `help db list` is `db list --help`; of a command that there is not, yargs would print the general help. */
+function withoutHelp(args: readonly string[]): readonly string[] {
+  const [first, name, ...more] = args;
+  if (first !== 'help') return args;
+  if (name === undefined) return ['--help'];
+  return commands.some((command) => command.name === name) ? [name, ...more, '--help'] : [name];
+}
+
+/** Parses `args`, which loads the command they name, and hands it to `course`; rejects where they are wrong. */
+export async function parse(args: readonly string[], width: number, course: Course): Promise<void> {
+  // Only these take the texts of an options file, which a shell may have split.
+  const isSplit = args[0] === 'serve' || args[0] === 'config' || args[0] === 'doctor';
+  await parser(guardDashes(isSplit ? joinQuoted(args) : withoutHelp(args)), width, course).parseAsync();
+}
+
+/** What `greyctl --help` prints, in lines of at most `width`. */
+export async function generalHelp(width: number): Promise<string> {
+  const idle: Course = { at: () => undefined, perform: () => Promise.resolve() };
+  return `${await parser([], width, idle).getHelp()}\n`;
+}
