@@ -1,10 +1,7 @@
 import type { Argv } from 'yargs';
 import { settingsOf } from '../config/resolve.js';
 import { printable } from '../greylist/printable.js';
-import { readAttempts } from '../maillog/read.js';
-import { registrableDomain } from '../names/domain.js';
 import { count, several } from '../output/format.js';
-import { createLearner } from '../simulate/learn.js';
 import { declareSettings } from './arguments.js';
 import { settingsFor, terminalFor, withStore, type Arguments, type Process } from './context.js';
 import { declareLog, logOptions } from './simulation/options.js';
@@ -21,6 +18,10 @@ export function declareLearn(yargs: Argv): Argv {
 export async function learn(argv: Arguments, outside: Process): Promise<number> {
   const { values } = settingsFor(argv, outside);
   const { names, since, until, ...log } = logOptions(argv, outside);
+  // Whatever reads logs is large, and no other command of `db` needs it.
+  const { readAttempts } = await import('../maillog/read.js');
+  const { createLearner } = await import('../simulate/learn.js');
+  const { registrableDomain } = await import('../names/domain.js');
   const learner = createLearner(settingsOf(values), registrableDomain);
   const reading = readAttempts(names, { ...log, now: outside.now(), stdin: process.stdin });
   for await (const batch of reading.batches) {
