@@ -2,7 +2,7 @@
  * A wall clock that stands still until a test moves it, for programs started by the test (libfaketime).
  * Monotonic clocks, timers and file times stay real.
  */
-import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -26,6 +26,8 @@ function library(): string {
 /** A clock that shows `epochSeconds`; the caller removes it. */
 export function fakeClock(epochSeconds: number): FakeClock {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'greyctl-clock-'));
+  // A program that becomes another user goes on reading it.
+  chmodSync(folder, 0o755);
   const file = path.join(folder, 'now');
   let now = epochSeconds;
   const set = (seconds: number) => {
