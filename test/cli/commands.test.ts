@@ -117,7 +117,14 @@ test('explain says verdict, reason and wait, step by step, and changes nothing',
     assert.deepEqual(fresh['triplet'], { client: '192.0.2.0', sender: '', recipient: 'carol@example.org' });
     assert.deepEqual(
       (fresh['steps'] as { check: string }[]).map(({ check }) => check),
-      ['client whitelist', 'recipient whitelist', 'sender whitelist', 'client AWL', 'triplet'],
+      [
+        'client whitelist',
+        'recipient whitelist',
+        'sender whitelist',
+        'client AWL',
+        'recipient window',
+        'triplet',
+      ],
     );
   }
 });

@@ -1,5 +1,6 @@
 /** `greyctl explain`: the attempt from a pasted line, and how it goes on. */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { run } from '../support/greyctl.js';
 import { request } from '../support/policy-client.js';
@@ -97,4 +98,50 @@ test('explain says how a retry in an hour would fare', async (t) => {
   assert.deepEqual(forgotten.in_an_hour, { verdict: 'greylist', reason: 'new', wait_seconds: 300 });
   const { stdout } = await run(['explain', '--delay=2h', `--db=${server.db}`, ...none, '--log', lines.smtpd]);
   assert.match(stdout, /\nin an hour: greylist \(early-retry, (1h|59m 5\ds) left\)\n/);
+});
+
+interface Step {
+  readonly check: string;
+  readonly result: string;
+  readonly matched: string | null;
+}
+
+test('explain tells of what was released, of windows, and where the matching entry stands', async (t) => {
+  const server = await testServer(t, ['--delay=2h']);
+  const at = ['--delay=2h', `--db=${server.db}`];
+  const steps = async (...args: string[]) => {
+    const { stdout } = await run(['explain', '--json', '--log', lines.smtpd, ...at, ...none, ...args]);
+    const { reason, steps: all } = JSON.parse(stdout) as { reason: string; steps: Step[] };
+    return { reason, of: (check: string) => all.find((step) => step.check === check) };
+  };
+  await (await server.client()).ask(request());
+  assert.deepEqual((await steps()).of('recipient window'), {
+    check: 'recipient window',
+    result: 'no match',
+    matched: null,
+  });
+  await run(['db', 'release', '--sender=alice@example.com', ...at]);
+  const released = await steps();
+  assert.equal(released.reason, 'released');
+  assert.match(
+    released.of('triplet')?.matched ?? '',
+    /^first seen \S+Z, deferred once, released 20\d\d-[^ ]+Z$/,
+  );
+
+  await run(['db', 'forget', 'alice@example.com', ...at]);
+  await run(['db', 'release', '--recipient=bob@example.org', '--for=30m', ...at]);
+  const open = await steps();
+  assert.equal(open.reason, 'released');
+  assert.equal(open.of('recipient window')?.result, 'open');
+  assert.match(open.of('recipient window')?.matched ?? '', /^all mail to the recipient passes until 20/);
+  const { stdout } = await run(['explain', '--log', lines.smtpd, ...at, ...none]);
+  assert.match(stdout, /^pass \(released\)\n[^]*\nin an hour: pass \(triplet found\)\n/);
+
+  const list = `${server.folder}/clients`;
+  writeFileSync(list, '# ours\n\nexample.net\n/\\.example\\.com$/\n');
+  assert.deepEqual((await steps(`--whitelist-clients=${list}`)).of('client whitelist'), {
+    check: 'client whitelist',
+    result: 'pass',
+    matched: `/\\.example\\.com$/ (${list} line 4)`,
+  });
 });

@@ -3,7 +3,15 @@ import type { Argv } from 'yargs';
 import type { Values } from '../../config/options.js';
 import { settingsOf } from '../../config/resolve.js';
 import type { Attempt } from '../../greylist/attempt.js';
-import { decide, isAlive, isClientAlive, keyed, type Decision, type Memory } from '../../greylist/decide.js';
+import {
+  decide,
+  isAlive,
+  isClientAlive,
+  keyed,
+  type Decision,
+  type Entry,
+  type Memory,
+} from '../../greylist/decide.js';
 import { Failure } from '../../greylist/failure.js';
 import { printable } from '../../greylist/printable.js';
 import type { Settings } from '../../greylist/settings.js';
@@ -63,6 +71,23 @@ function clientStep(memory: Memory, now: number, settings: Settings, writeTime: 
   return { check, result: client.count >= settings.awlClients ? 'pass' : 'no match', matched };
 }
 
+function windowStep({ openUntil }: Memory, now: number, writeTime: WriteTime): Step {
+  const check = 'recipient window';
+  if (openUntil === undefined) return { check, result: 'no match', matched: null };
+  return openUntil > now
+    ? { check, result: 'open', matched: `all mail to the recipient passes until ${writeTime(openUntil)}` }
+    : { check, result: 'over', matched: `was open until ${writeTime(openUntil)}` };
+}
+
+/** What is remembered of a triplet, in words. */
+function pastOf(entry: Entry, writeTime: WriteTime): string {
+  const { firstSeen, lastSeen, deferrals, passedAt, passes, releasedAt } = entry;
+  if (passedAt !== undefined)
+    return `passed ${times(passes)} since ${writeTime(passedAt)}, last seen ${writeTime(lastSeen)}`;
+  const released = releasedAt === undefined ? '' : `, released ${writeTime(releasedAt)}`;
+  return `first seen ${writeTime(firstSeen)}, deferred ${times(deferrals)}${released}`;
+}
+
 function tripletStep(
   memory: Memory,
   decision: Decision,
@@ -73,10 +98,7 @@ function tripletStep(
   const { entry } = memory;
   const result = `${decision.verdict}: ${decision.reason}`;
   if (!entry) return { check: 'triplet', result, matched: null };
-  const past =
-    entry.passedAt === undefined
-      ? `first seen ${writeTime(entry.firstSeen)}, deferred ${times(entry.deferrals)}`
-      : `passed ${times(entry.passes)} since ${writeTime(entry.passedAt)}, last seen ${writeTime(entry.lastSeen)}`;
+  const past = pastOf(entry, writeTime);
   return { check: 'triplet', result, matched: isAlive(entry, now, settings) ? past : `${past}; expired` };
 }
 
@@ -108,7 +130,7 @@ function explain(
   const steps = whitelistSteps(match);
   if (!match) steps.push(clientStep(memory, time, settings, writeTime));
   if (!match && decision.reason !== 'client AWL')
-    steps.push(tripletStep(memory, decision, time, settings, writeTime));
+    steps.push(windowStep(memory, time, writeTime), tripletStep(memory, decision, time, settings, writeTime));
   return {
     decision,
     inAnHour: decisionAt(time + hour, attempt, lists, after, settings),
