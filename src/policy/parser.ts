@@ -23,6 +23,7 @@ const used = [
   'queue_id',
   'sasl_username',
   'etrn_domain',
+  'greyctl_probe',
 ] as const;
 
 export type AttributeName = (typeof used)[number];

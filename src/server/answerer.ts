@@ -6,6 +6,7 @@ import type { Attempt } from '../greylist/attempt.js';
 import { actionLine } from '../policy/logline.js';
 import type { PolicyRequest } from '../policy/parser.js';
 import { printable } from '../greylist/printable.js';
+import { isProbe, probeAnswer } from '../policy/probe.js';
 import { replyAction, type ReplyTexts } from '../policy/reply.js';
 import { clientText, interpret } from '../policy/request.js';
 import { createInstances } from './instances.js';
@@ -59,6 +60,7 @@ export type Answerer = (request: PolicyRequest) => Promise<string>;
 export function createAnswerer(options: AnswererOptions, parts: AnswererParts): Answerer {
   const isNewInstance = createInstances();
   return async (request) => {
+    if (isProbe(request)) return probeAnswer(options.texts.version);
     const now = parts.now();
     const asked = interpret(request, now, options);
     if ('warning' in asked) parts.warn('request', asked.warning);

@@ -5,9 +5,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { askPostconf } from '#src/cli/doctoring/postconf.js';
+import { version } from '#src/cli/version.js';
 import { freePort } from '../support/free-port.js';
 import { repositoryRoot, run, type Result } from '../support/greyctl.js';
 import { request } from '../support/policy-client.js';
+import { needs, needsRoot } from '../support/programs.js';
 import { testServer } from '../support/server.js';
 import { temporaryFolder } from '../support/temporary.js';
 
@@ -93,6 +96,81 @@ test('asking the server leaves no trace in its database, also over a unix socket
   );
   const { stdout } = await run(['db', 'list', '--json', `--db=${server.db}`]);
   assert.equal(stdout, '');
+  const stats = await run(['stats', '--json', `--db=${server.db}`]);
+  assert.equal((JSON.parse(stats.stdout) as { attempts: number }).attempts, 0);
+  assert.doesNotMatch(server.stderr(), /action=|warning/);
+});
+
+test('a probe that names a recipient is an attempt like any other', async (t) => {
+  const server = await testServer(t);
+  const client = await server.client();
+  assert.equal(
+    await client.ask(request({ greyctl_probe: 'yes', recipient: '' })),
+    `DUNNO greyctl ${version()}`,
+  );
+  assert.match(await client.ask(request({ greyctl_probe: 'yes' })), /^DEFER_IF_PERMIT/);
+});
+
+test('a server of another version answers, which is worth a note', async (t) => {
+  const place = await temporaryFolder(t);
+  const port = await stranger(t, 'action=DUNNO greyctl 0.0.9\n\n');
+  const { found } = await findings([`--inet=${port}`, `--db=${place}/none.db`], '');
+  const { severity, what } = found.get('server') ?? {};
+  assert.deepEqual(
+    [severity, what],
+    ['note', `inet:127.0.0.1:${port} answers, as greyctl 0.0.9; this is ${version()}`],
+  );
+});
+
+test('what --user may not do with the database is a problem', needsRoot(), async (t) => {
+  const place = await temporaryFolder(t);
+  const db = `${place}/greyctl.db`;
+  await run(['whitelist', 'add', 'example.com', `--db=${db}`]);
+  const rights = async (...args: string[]) => {
+    const { found } = await findings(['--user=nobody', `--db=${db}`, ...args], '');
+    const { severity, what, try: remedy } = found.get('rights') ?? {};
+    return [severity, what, remedy];
+  };
+  assert.deepEqual(await rights(), [
+    'problem',
+    `the user nobody may not use ${place}`,
+    `chown nobody ${place}`,
+  ]);
+  execFileSync('chown', ['nobody', place]);
+  execFileSync('chmod', ['600', db]);
+  assert.deepEqual(await rights('--group=nogroup'), [
+    'problem',
+    `the user nobody may not use ${db}`,
+    `chown nobody:nogroup ${db}`,
+  ]);
+  execFileSync('chown', ['nobody', db]);
+  assert.deepEqual(await rights(), ['ok', 'the user nobody may use the database', null]);
+  const unknown = await findings(['--user=no-such-user', `--db=${db}`], '');
+  assert.equal(unknown.found.get('rights')?.['what'], 'there is no user no-such-user');
+  assert.deepEqual(
+    [(await findings([`--db=${db}`], '')).found.has('rights'), unknown.result.status],
+    [false, 3],
+  );
+});
+
+test('where postconf fails the rest is still looked at', needs('postfix'), async (t) => {
+  const server = await testServer(t);
+  const { status, stdout } = await run(
+    ['doctor', `--inet=${server.endpoint.replace('inet:', '')}`, `--db=${server.db}`],
+    { env: { MAIL_CONFIG: `${server.folder}/nowhere` } },
+  );
+  assert.equal(status, 3);
+  assert.match(stdout, /^problem {2}postfix: postconf -n failed: /m);
+  assert.match(stdout, /^ok {7}server: /m);
+});
+
+test('without Postfix it is said where else its settings may come from', () => {
+  assert.throws(
+    () => askPostconf({}, () => false),
+    (error: Error & { hint?: string }) =>
+      error.message.startsWith('cannot find the program postconf: ') &&
+      (error.hint ?? '').startsWith('greyctl doctor --postconf FILE'),
+  );
 });
 
 /** A TCP server that answers every connection with `answer`, or not at all. */

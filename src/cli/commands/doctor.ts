@@ -3,6 +3,7 @@ import type { Argv } from 'yargs';
 import { endpointText, parseEndpoint } from '../../config/endpoint.js';
 import type { Values } from '../../config/options.js';
 import { inetOf } from '../../config/resolve.js';
+import { Failure } from '../../greylist/failure.js';
 import { printable } from '../../greylist/printable.js';
 import type { Terminal } from '../../output/terminal.js';
 import { behaviour, greylisters, unixSocket } from '../../postfix/behaviour.js';
@@ -72,6 +73,23 @@ async function print(terminal: Terminal, findings: readonly Finding[]): Promise<
   );
 }
 
+/** What Postfix's side shows; where its postconf cannot be asked, the rest is still looked at. */
+function ofPostfix(saved: string | undefined, own: readonly string[], values: Values, outside: Process) {
+  if (saved !== undefined) return postfixFindings(parseConfiguration(readSaved(saved)), own, values);
+  let text: string;
+  try {
+    text = askPostconf(outside.environment);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const { message: what, hint } = error;
+    const why = 'Nothing can be said of how Postfix is wired.';
+    return [
+      { check: 'postfix', severity: 'problem', what, why, ...(hint && { remedy: hint }) },
+    ] satisfies Finding[];
+  }
+  return postfixFindings(parseConfiguration(text), own, values);
+}
+
 /** `greyctl doctor`: is this Postfix wired right, is the server there, is the database healthy? */
 export function declare(yargs: Argv): Argv {
   return declareSettings(yargs.usage('$0 doctor [OPTION…]'), ['server', 'decision'])
@@ -89,10 +107,9 @@ export function declare(yargs: Argv): Argv {
 export async function run(argv: Arguments, outside: Process): Promise<number> {
   const { values } = settingsFor(argv, outside);
   const saved = textOf(argv, 'postconf');
-  const text = saved === undefined ? askPostconf(outside.environment) : readSaved(saved);
   const own = ownEndpoints(values);
   const findings = [
-    ...postfixFindings(parseConfiguration(text), own, values),
+    ...ofPostfix(saved, own, values, outside),
     ...(await Promise.all(own.map(reachability))),
     ...(await database(values, outside)),
   ];

@@ -6,6 +6,7 @@ import type { StoreInfo } from '../../greylist/store.js';
 import { count, duration, localTime, size } from '../../output/format.js';
 import { ok, type Finding } from '../../postfix/finding.js';
 import { databaseLocation, withStore, type Process } from '../context.js';
+import { databaseRights } from './rights.js';
 
 const mebibyte = 1024 * 1024;
 
@@ -49,6 +50,7 @@ export async function database(values: Values, outside: Process): Promise<Findin
   const location = databaseLocation(values, outside);
   if (!existsSync(location)) {
     return [
+      ...databaseRights(location, values),
       {
         check,
         severity: 'note',
@@ -61,7 +63,12 @@ export async function database(values: Values, outside: Process): Promise<Findin
   try {
     const info = await withStore(values, outside, (store) => store.info());
     const text = `${location} is healthy: ${size(info.sizeBytes)}, ${count(info.waiting)} waiting, ${count(info.passed)} passed`;
-    return [ok(check, text), disk(location, info.sizeBytes), clock(info, outside.now())];
+    return [
+      ok(check, text),
+      ...databaseRights(location, values),
+      disk(location, info.sizeBytes),
+      clock(info, outside.now()),
+    ];
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     return [

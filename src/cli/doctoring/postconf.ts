@@ -10,10 +10,10 @@ const deadlineMs = 10_000;
 /** Where a user's PATH often does not lead. */
 const folders = ['/usr/sbin', '/usr/local/sbin', '/sbin'];
 
-function findPostconf(environment: NodeJS.ProcessEnv): string {
+function findPostconf(environment: NodeJS.ProcessEnv, exists: (file: string) => boolean): string {
   const found = [...(environment['PATH'] ?? '').split(':'), ...folders]
     .map((folder) => path.join(folder, 'postconf'))
-    .find((file) => existsSync(file));
+    .find((file) => exists(file));
   if (found !== undefined) return found;
   throw new Failure('cannot find the program postconf: Postfix does not seem to be installed here', {
     hint: 'greyctl doctor --postconf FILE, with what `postconf -n` printed elsewhere',
@@ -21,8 +21,11 @@ function findPostconf(environment: NodeJS.ProcessEnv): string {
 }
 
 /** main.cf and master.cf as postconf prints them. Only `-n` must succeed: before Postfix 2.11 there is no `-P`. */
-export function askPostconf(environment: NodeJS.ProcessEnv): string {
-  const program = findPostconf(environment);
+export function askPostconf(
+  environment: NodeJS.ProcessEnv,
+  exists: (file: string) => boolean = existsSync,
+): string {
+  const program = findPostconf(environment, exists);
   const [parameters, ...services] = ['-n', '-M', '-P'].map((option) =>
     spawnSync(program, [option], { env: environment, encoding: 'utf8', timeout: deadlineMs }),
   );

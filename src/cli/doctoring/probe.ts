@@ -1,24 +1,16 @@
-/** Asks a policy server what changes nothing: a request without a recipient. */
+/** Asks a policy server who it is. */
 import { connect, type Socket } from 'node:net';
 import { parseEndpoint } from '../../config/endpoint.js';
 import { reasonOf } from '../../greylist/failure.js';
 import { excerpt } from '../../greylist/printable.js';
+import { probe, probedVersion } from '../../policy/probe.js';
 import { ok, type Finding } from '../../postfix/finding.js';
+import { version } from '../version.js';
 
 const deadlineMs = 3000;
 
 /** More than any answer. */
 const mostCharacters = 10_000;
-
-const question = [
-  'request=smtpd_access_policy',
-  'protocol_state=RCPT',
-  'client_address=127.0.0.1',
-  'client_name=localhost',
-  'sender=',
-  'recipient=',
-  '\n',
-].join('\n');
 
 function open(endpoint: string): Socket {
   const path = /^unix:(.*)$/.exec(endpoint)?.[1];
@@ -29,7 +21,7 @@ function open(endpoint: string): Socket {
   return connect({ host: host ?? '', port: target?.port ?? 0 });
 }
 
-/** The action that the server at `endpoint` answers; rejects with why there was none. */
+/** What the server at `endpoint` answers; rejects with why there was none. */
 function ask(endpoint: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = open(endpoint);
@@ -44,7 +36,7 @@ function ask(endpoint: string): Promise<string> {
       end(new Error(`no answer within ${deadlineMs / 1000} s`));
     }, deadlineMs);
     socket.setEncoding('utf8');
-    socket.once('connect', () => socket.write(question));
+    socket.once('connect', () => socket.write(probe));
     socket.on('data', (chunk: string) => {
       answer += chunk;
       if (answer.includes('\n\n') || answer.length > mostCharacters) end();
@@ -56,17 +48,30 @@ function ask(endpoint: string): Promise<string> {
   });
 }
 
+function ofVersion(endpoint: string, running: string): Finding {
+  const check = 'server';
+  if (running === version()) return ok(check, `${endpoint} answers`);
+  return {
+    check,
+    severity: 'note',
+    what: `${endpoint} answers, as greyctl ${running}; this is ${version()}`,
+    why: 'A server goes on as what it was started as.',
+    remedy: 'systemctl restart greyctl',
+  };
+}
+
 /** Is the server there, and is it this one? `endpoint` is `inet:HOST:PORT`, or `unix:` and an absolute path. */
 export async function reachability(endpoint: string): Promise<Finding> {
   const check = 'server';
   try {
     const answer = await ask(endpoint);
-    if (answer === 'action=DUNNO') return ok(check, `${endpoint} answers`);
+    const running = probedVersion(answer);
+    if (running !== undefined) return ofVersion(endpoint, running);
     return {
       check,
       severity: 'problem',
       what: `another program than greyctl answers at ${endpoint}: ${excerpt(answer)}`,
-      why: 'greyctl answers DUNNO where no recipient is named.',
+      why: 'Postfix asks that program, and what greyctl remembers is not used.',
       remedy: 'ss -lptn tells which program listens there',
     };
   } catch (error) {
