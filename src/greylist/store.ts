@@ -79,6 +79,8 @@ export interface RecipientWindow {
 export interface MoreToMerge {
   readonly listed: readonly Omit<ListedEntry, 'id'>[];
   readonly windows: readonly RecipientWindow[];
+  readonly tallies: readonly Tally[];
+  readonly delays: readonly HourlyDelay[];
 }
 
 /** How often a verdict was given for a reason in one hour. */
@@ -94,6 +96,11 @@ export interface Tally {
 export interface DelayTally {
   readonly seconds: number;
   readonly count: number;
+}
+
+/** The same of the hour, epoch seconds, in which they passed. */
+export interface HourlyDelay extends DelayTally {
+  readonly hour: number;
 }
 
 /** Waiting entries that have something in common. */
@@ -193,7 +200,7 @@ export interface Store {
   clients(limit: number, from?: string): Promise<Page<StoredClient>>;
   /**
    * Takes over what is known from elsewhere: of two entries of one triplet the earlier first_seen and passed_at and the larger of all
-   * else, so that doing it twice changes nothing; of two windows the later end. All or nothing.
+   * else, so that doing it twice changes nothing; of two windows the later end, of two counts the larger. All or nothing.
    */
   merge(
     entries: readonly StoredEntry[],

@@ -229,7 +229,7 @@ export class MemoryStore implements Store {
     return Promise.resolve({ added: added + others.added, changed: changed + others.changed });
   }
 
-  #mergeMore({ listed, windows }: MoreToMerge): Merged {
+  #mergeMore({ listed, windows, tallies, delays }: MoreToMerge): Merged {
     let [added, changed] = [0, 0];
     for (const entry of listed) {
       const key = entry.kind + separator + entry.pattern;
@@ -247,6 +247,14 @@ export class MemoryStore implements Store {
       if (before === undefined) added += 1;
       else changed += 1;
       this.#windows.set(recipient, until);
+    }
+    for (const tally of tallies) {
+      const key = `${tally.hour} ${tally.verdict} ${tally.reason}`;
+      if ((this.#tallies.get(key)?.count ?? 0) < tally.count) this.#tallies.set(key, tally);
+    }
+    for (const delay of delays) {
+      const key = `${delay.hour} ${delay.seconds}`;
+      if ((this.#delays.get(key)?.count ?? 0) < delay.count) this.#delays.set(key, delay);
     }
     return { added, changed };
   }

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
-import { run } from '../support/greyctl.js';
+import { timestamp } from '#src/output/format.js';
+import { environment } from '../support/background.js';
+import { repositoryRoot, run } from '../support/greyctl.js';
 import { request, type PolicyClient } from '../support/policy-client.js';
 import { testServer, type TestServer } from '../support/server.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -189,7 +193,13 @@ test('an export goes round exactly, merges, and a bad line writes nothing', asyn
   const folder = await temporaryFolder(t);
   const other = (...words: string[]) => run(['db', ...words, `--db=${folder}/other.db`]);
   const text = await readFile(file, 'utf8');
-  assert.equal(text.split('\n').length, 7);
+  // The head, three entries, a window, a whitelist entry, and the counts of the hour.
+  assert.match(
+    text,
+    /\n\{"type":"tally","hour":"[^"]+:00:00Z","verdict":"greylist","reason":"new","count":[123]\}\n/,
+  );
+  const lineCount = text.split('\n').length - 1;
+  assert.ok(lineCount >= 7);
   const body = (all: string) => all.slice(all.indexOf('\n'));
   const read = (await run(['db', 'import', '-', `--db=${folder}/other.db`], { input: text })).stdout;
   assert.match(
@@ -202,7 +212,48 @@ test('an export goes round exactly, merges, and a bad line writes nothing', asyn
   const bad = await run(['db', 'import', file, `--db=${folder}/bad.db`]);
   assert.deepEqual(
     [bad.status, bad.stderr],
-    [1, `greyctl: cannot import ${file}: line 7: "client" is not a text; nothing was written\n`],
+    [
+      1,
+      `greyctl: cannot import ${file}: line ${lineCount + 1}: "client" is not a text; nothing was written\n`,
+    ],
   );
   await assert.rejects(stat(`${folder}/bad.db`));
+});
+
+test('an export shows one moment, however slowly it is read', async (t) => {
+  const folder = await temporaryFolder(t);
+  const time = timestamp(Math.floor(Date.now() / 1000) - 60);
+  const lines = Array.from({ length: 20_000 }, (_, index) =>
+    JSON.stringify({
+      ...{
+        type: 'entry',
+        client: `192.0.${index % 250}.0`,
+        sender: `s${index}@example.com`,
+        recipient: 'bob@example.org',
+      },
+      ...{ first_seen: time, last_seen: time, deferrals: 1, passed_at: null, passes: 0, released_at: null },
+    }),
+  );
+  const head = JSON.stringify({ greyctl_export: 1, exported_at: time, hashed: false });
+  const input = [head, ...lines, ''].join('\n');
+  await run(['db', 'import', '-', `--db=${folder}/greyctl.db`], { input });
+  const server = await testServer(t, [], { folder });
+  const slow = spawn(
+    process.execPath,
+    [`${repositoryRoot}/bin/greyctl.js`, 'db', 'export', `--db=${server.db}`],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: environment(),
+    },
+  );
+  t.after(() => slow.kill('SIGKILL'));
+  await once(slow.stdout, 'readable');
+  // The last of all keys: it would come at the end.
+  await (await server.client()).ask(request({ client_address: '250.0.0.1', sender: 'late@example.net' }));
+  let text = '';
+  for await (const chunk of slow.stdout.setEncoding('utf8')) text += String(chunk);
+  assert.equal(text.split('\n').filter((line) => line.includes('"entry"')).length, lines.length);
+  assert.doesNotMatch(text, /late@example\.net/);
+  const after = await run(['db', 'export', `--db=${server.db}`]);
+  assert.match(after.stdout, /late@example\.net/);
 });

@@ -425,6 +425,8 @@ for (const [name, open] of Object.entries(stores)) {
       const more = {
         listed: [entry, { ...entry, kind: 'sender', expiresAt: 99 } as const],
         windows: [{ recipient: 'b@r', until: 100 }],
+        tallies: [{ hour: 3600, verdict: 'pass', reason: 'released', count: 4 } as const],
+        delays: [{ hour: 3600, seconds: 310, count: 2 }],
       };
       assert.deepEqual(await store.merge([], [], more), { added: 2, changed: 1 });
       assert.notEqual(await store.listedRevision(), revision);
@@ -434,6 +436,25 @@ for (const [name, open] of Object.entries(stores)) {
         more.listed.map((listed) => ({ ...listed, known: true })),
       );
       assert.deepEqual(await store.windows(), more.windows);
+    });
+
+    test('takes over counts, of two of one hour the larger', async (t) => {
+      const store = await open(t);
+      const merge = (count: number) =>
+        store.merge([], [], {
+          listed: [],
+          windows: [],
+          tallies: [{ hour: 3600, verdict: 'pass', reason: 'released', count }],
+          delays: [{ hour: 3600, seconds: 310, count }],
+        });
+      for (const count of [4, 4, 3]) await merge(count);
+      assert.deepEqual(await store.tallies(0), [
+        { hour: 3600, verdict: 'pass', reason: 'released', count: 4 },
+      ]);
+      assert.deepEqual(await store.delays(0), [{ seconds: 310, count: 4 }]);
+      await merge(5);
+      assert.equal((await store.tallies(0))[0]?.count, 5);
+      assert.deepEqual(await store.delays(3601), []);
     });
 
     test('releases, opens windows and forgets by exact address behind hashed keys', async (t) => {

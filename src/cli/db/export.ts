@@ -1,16 +1,19 @@
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { harmlessJson } from '../../greylist/printable.js';
-import { allClients, allEntries, type Store } from '../../greylist/store.js';
+import { allClients, allEntries } from '../../greylist/store.js';
+import { openSqlite, type SqliteStore } from '../../store/sqlite/client.js';
 import { timestamp } from '../../output/format.js';
 import { settingsFor, type Arguments, type Process } from '../context.js';
 import { exportedDocument, exportVersion } from './exported.js';
 import { fileOrStream, fillNewFile, withFile } from './file.js';
 
 async function* documents(
-  store: Store,
+  store: SqliteStore,
   isHashed: boolean,
   now: number,
 ): AsyncGenerator<Record<string, unknown>> {
@@ -19,17 +22,41 @@ async function* documents(
   for await (const value of allClients(store)) yield exportedDocument({ type: 'awl', value });
   for (const value of await store.windows()) yield exportedDocument({ type: 'window', value });
   for (const value of await store.listed()) yield exportedDocument({ type: 'whitelist', value });
+  for (const value of await store.tallies(0)) yield exportedDocument({ type: 'tally', value });
+  for (const value of await store.hourlyDelays()) yield exportedDocument({ type: 'delay', value });
 }
 
-async function* lines(store: Store, isHashed: boolean, now: number): AsyncGenerator<string> {
+async function* lines(store: SqliteStore, isHashed: boolean, now: number): AsyncGenerator<string> {
   for await (const document of documents(store, isHashed, now)) yield `${harmlessJson(document)}\n`;
+}
+
+/** Calls `use` with all as it is at one moment: a copy, which is removed afterwards. */
+async function withSnapshot(
+  store: SqliteStore,
+  use: (snapshot: SqliteStore) => Promise<void>,
+): Promise<void> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'greyctl-export-'));
+  const remove = () => {
+    rmSync(folder, { recursive: true, force: true });
+  };
+  // A reader that goes away (`| head`) ends the process here.
+  process.once('exit', remove);
+  try {
+    const copy = path.join(folder, 'copy.db');
+    await store.backup(copy);
+    const snapshot = await openSqlite(copy);
+    await use(snapshot).finally(() => snapshot.close());
+  } finally {
+    process.off('exit', remove);
+    remove();
+  }
 }
 
 /** `greyctl db export`: all that is remembered, as lines of JSON, in constant memory. */
 export async function exportDatabase(argv: Arguments, outside: Process): Promise<undefined> {
   const { values } = settingsFor(argv, outside);
   const name = fileOrStream(argv);
-  await withFile(values, outside, async (store) => {
+  const write = async (store: SqliteStore) => {
     const source = Readable.from(lines(store, values.privacy, outside.now()));
     if (name === '-') {
       await pipeline(source, outside.stdout, { end: false });
@@ -37,6 +64,7 @@ export async function exportDatabase(argv: Arguments, outside: Process): Promise
     }
     const file = path.resolve(name);
     await fillNewFile(file, 'export', () => pipeline(source, createWriteStream(file, { flags: 'r+' })));
-  });
+  };
+  await withFile(values, outside, (store) => withSnapshot(store, write));
   return undefined;
 }

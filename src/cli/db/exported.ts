@@ -1,9 +1,16 @@
 /**
  * The export format, version 1: UTF-8, one JSON object a line. The first line is the header
- * `{"greyctl_export":1,"exported_at":TIME,"hashed":BOOLEAN}`; every other has a `type`: `entry`, `awl`, `window`, `whitelist`, and the
- * fields of that type. Times are RFC 3339 in UTC to the second. Fields that are not known are skipped, types that are not known refused.
+ * `{"greyctl_export":1,"exported_at":TIME,"hashed":BOOLEAN}`; every other has a `type`: `entry`, `awl`, `window`, `whitelist`, `tally`,
+ * `delay`, and the fields of that type. Times are RFC 3339 in UTC to the second. Fields that are not known are skipped, types that are not known refused.
  */
-import type { ListedEntry, RecipientWindow, StoredClient, StoredEntry } from '../../greylist/store.js';
+import type {
+  HourlyDelay,
+  ListedEntry,
+  RecipientWindow,
+  StoredClient,
+  StoredEntry,
+  Tally,
+} from '../../greylist/store.js';
 import { timestamp } from '../../output/format.js';
 import { entryFields, optionalTimestamp } from './entry.js';
 
@@ -15,7 +22,9 @@ export type ExportedLine =
   | { readonly type: 'entry'; readonly value: StoredEntry }
   | { readonly type: 'awl'; readonly value: StoredClient }
   | { readonly type: 'window'; readonly value: RecipientWindow }
-  | { readonly type: 'whitelist'; readonly value: Omit<ListedEntry, 'id'> };
+  | { readonly type: 'whitelist'; readonly value: Omit<ListedEntry, 'id'> }
+  | { readonly type: 'tally'; readonly value: Tally }
+  | { readonly type: 'delay'; readonly value: HourlyDelay };
 
 /** The object of a line. */
 export function exportedDocument(line: ExportedLine): Record<string, unknown> {
@@ -38,6 +47,16 @@ export function exportedDocument(line: ExportedLine): Record<string, unknown> {
         hits: value.hits,
         last_hit: optionalTimestamp(value.lastHit),
       };
+    case 'tally':
+      return {
+        type,
+        hour: timestamp(value.hour),
+        verdict: value.verdict,
+        reason: value.reason,
+        count: value.count,
+      };
+    case 'delay':
+      return { type, hour: timestamp(value.hour), seconds: value.seconds, count: value.count };
   }
 }
 
@@ -112,6 +131,14 @@ function entryIn(fields: Fields): StoredEntry {
   };
 }
 
+function tallyIn(fields: Fields): Tally {
+  const { verdict } = fields;
+  if (verdict !== 'pass' && verdict !== 'greylist') throw new BadLine('"verdict" is not pass or greylist');
+  // A reason of another version is counted and shown like those of this one.
+  const reason = text(fields, 'reason') as Tally['reason'];
+  return { hour: time(fields, 'hour'), verdict, reason, count: number(fields, 'count') };
+}
+
 /** Reads the object of a line that is not the header; throws a BadLine. */
 export function readLine(fields: Fields): ExportedLine {
   switch (fields['type']) {
@@ -139,7 +166,13 @@ export function readLine(fields: Fields): ExportedLine {
           ...optionalTime(fields, 'last_hit', 'lastHit'),
         },
       };
+    case 'tally':
+      return { type: 'tally', value: tallyIn(fields) };
+    case 'delay': {
+      const [seconds, count] = [number(fields, 'seconds'), number(fields, 'count')];
+      return { type: 'delay', value: { hour: time(fields, 'hour'), seconds, count } };
+    }
     default:
-      throw new BadLine('its "type" is not entry, awl, window or whitelist');
+      throw new BadLine('its "type" is not entry, awl, window, whitelist, tally or delay');
   }
 }

@@ -2,11 +2,13 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { codeOf, Failure, reasonOf } from '../../greylist/failure.js';
 import type {
+  HourlyDelay,
   ListedEntry,
   Merged,
   RecipientWindow,
   StoredClient,
   StoredEntry,
+  Tally,
 } from '../../greylist/store.js';
 import { count, counted } from '../../output/format.js';
 import { openSqlite } from '../../store/sqlite/client.js';
@@ -27,6 +29,8 @@ interface Imported {
   readonly clients: StoredClient[];
   readonly windows: RecipientWindow[];
   readonly listed: Omit<ListedEntry, 'id'>[];
+  readonly tallies: Tally[];
+  readonly delays: HourlyDelay[];
 }
 
 /** Lines ended by LF, without it; the last may lack it. */
@@ -47,6 +51,10 @@ function isHashedIn(header: string): boolean {
   return fields['hashed'] === true;
 }
 
+function nothingYet(isHashed: boolean): Imported {
+  return { isHashed, entries: [], clients: [], windows: [], listed: [], tallies: [], delays: [] };
+}
+
 function take(imported: Imported, text: string): void {
   const { type, value } = readLine(fieldsOf(text));
   switch (type) {
@@ -62,6 +70,12 @@ function take(imported: Imported, text: string): void {
     case 'whitelist':
       imported.listed.push(value);
       break;
+    case 'tally':
+      imported.tallies.push(value);
+      break;
+    case 'delay':
+      imported.delays.push(value);
+      break;
   }
 }
 
@@ -73,7 +87,7 @@ async function readAll(source: Readable, name: string): Promise<Imported> {
     for await (const line of linesOf(source)) {
       number += 1;
       if (imported) take(imported, line);
-      else imported = { isHashed: isHashedIn(line), entries: [], clients: [], windows: [], listed: [] };
+      else imported = nothingYet(isHashedIn(line));
     }
     if (!imported) throw new BadLine('the file is empty');
     return imported;
@@ -91,9 +105,8 @@ async function readAll(source: Readable, name: string): Promise<Imported> {
 /** Hashes go in as they are; addresses become hashes where the database holds those. */
 async function write(imported: Imported, argv: Arguments, outside: Process): Promise<Merged> {
   const { values } = settingsFor(argv, outside);
-  const { entries, clients, listed, windows } = imported;
-  if (!imported.isHashed)
-    return withStore(values, outside, (store) => store.merge(entries, clients, { listed, windows }));
+  const { isHashed, entries, clients, ...more } = imported;
+  if (!isHashed) return withStore(values, outside, (store) => store.merge(entries, clients, more));
   if (!values.privacy)
     throw new Failure('cannot import keyed hashes into a database of addresses', {
       kind: 'usage',
@@ -101,7 +114,7 @@ async function write(imported: Imported, argv: Arguments, outside: Process): Pro
     });
   const store = await openSqlite(makeDatabaseFolder(values, outside));
   try {
-    return await store.merge(entries, clients, { listed, windows });
+    return await store.merge(entries, clients, more);
   } finally {
     await store.close();
   }

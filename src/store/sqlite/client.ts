@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../../greylist/failure.js';
-import type { Store } from '../../greylist/store.js';
+import type { HourlyDelay, Store } from '../../greylist/store.js';
 import type { Durability, SqliteDatabase } from './database.js';
 import type { Checked, Vacuumed } from './maintenance.js';
 import { packAttempts, unpackDecisions } from './packing.js';
@@ -48,6 +48,8 @@ interface Waiting {
 export interface SqliteStore extends Store {
   /** Writes a copy of one moment into `file`, which must be empty or not there. */
   backup(file: string): Promise<void>;
+  /** What `delays` sums up, by the hour. */
+  hourlyDelays(): Promise<HourlyDelay[]>;
   /** Looks at every page and index. */
   check(): Promise<Checked>;
   /** Gives up to `pages` unused pages back to the file system. */
@@ -132,6 +134,7 @@ export async function openSqlite(location: string, durability: Durability = 'nor
     removeListed: proxy('removeListed'),
     info: proxy('info'),
     backup: proxy('backup'),
+    hourlyDelays: proxy('hourlyDelays'),
     check: proxy('check'),
     vacuum: proxy('vacuum'),
     close: async () => {

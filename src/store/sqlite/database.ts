@@ -21,6 +21,7 @@ import type {
   EntryFilter,
   EntryOrder,
   EntryRemoval,
+  HourlyDelay,
   ListedEntry,
   ListKind,
   Merged,
@@ -266,6 +267,10 @@ export class SqliteDatabase {
 
   delays(since: number): DelayTally[] {
     return this.#tallies.delaysSince(since);
+  }
+
+  hourlyDelays(): HourlyDelay[] {
+    return tidying.hourlyDelays(this.#db);
   }
 
   waiting(query: WaitingQuery): Waiting {
