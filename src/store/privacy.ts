@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { link, open, readFile, stat, unlink } from 'node:fs/promises';
+import path from 'node:path';
 import type { PreparedAttempt } from '../greylist/decide.js';
 import { codeOf, Failure, reasonOf } from '../greylist/failure.js';
 import type { EntryFilter, Store } from '../greylist/store.js';
@@ -93,7 +94,10 @@ export async function privacyKey(file: string): Promise<Buffer> {
   try {
     await createKey(file);
   } catch (error) {
-    throw new Failure(`cannot create the privacy key ${file}: ${reasonOf(error)}`, { cause: error });
+    throw new Failure(`cannot create the privacy key ${file}: ${reasonOf(error)}`, {
+      cause: error,
+      ...(codeOf(error) === 'ENOENT' && { hint: `mkdir -p ${path.dirname(file)}` }),
+    });
   }
   const text = await readFile(file, 'latin1').catch((error: unknown) => {
     throw new Failure(`cannot read the privacy key ${file}: ${reasonOf(error)}`, { cause: error });

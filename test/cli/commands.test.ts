@@ -379,6 +379,13 @@ test('config show tells where every setting came from', async (t) => {
       ['subnet', 'default'],
     ],
   );
+  // Which files these are depends on the host: the last one is the operator's own.
+  assert.match(shown['whitelist_clients']?.value ?? '', /, \/etc\/\S+clients\.local$/);
+  assert.match(shown['whitelist_senders']?.value ?? '', /whitelist_senders\.local$/);
+  assert.equal(shown['whitelist_clients']?.origin, 'default');
+  const named = await run(['config', 'show', '--json', `--whitelist-clients=${folder}/mine`]);
+  const { whitelist_clients } = asJson(named.stdout) as typeof shown;
+  assert.deepEqual(whitelist_clients, { value: `${folder}/mine`, origin: '--whitelist-clients' });
 });
 
 test('wrong configuration is refused with every problem, status 2', async (t) => {

@@ -108,6 +108,27 @@ test('db forget removes everything about addresses, domains, clients and network
   assert.deepEqual(await json('list'), []);
 });
 
+test('db forget covers an address with its extensions, and no other address', async (t) => {
+  const { db, json, ask } = await running(t);
+  for (const recipient of ['bob@example.org', 'bob+lists@example.org', 'Bob+x+y@example.org'])
+    await ask('alice@example.com', recipient);
+  for (const other of ['bobby+x@example.org', 'bob+x@mail.example.org', 'bob+x@example.com'])
+    await ask('alice@example.com', other);
+  await ask('bob+news@example.org', 'alice@example.com');
+  await ask('bob@example.org', 'bob+self@example.org');
+  await db('release', '--recipient=bob+lists@example.org', '--for=1h');
+  for (const dryRun of [true, false])
+    assert.equal(
+      await db('forget', 'bob@example.org', ...(dryRun ? ['--dry-run'] : [])),
+      `0 bob@example.org: ${dryRun ? 'would forget' : 'forgot'} 2 entries as sender, 3 entries as recipient, 1 window\n`,
+    );
+  assert.deepEqual((await json('list')).map((entry) => entry['recipient']).toSorted(), [
+    'bob+x@example.com',
+    'bob+x@mail.example.org',
+    'bobby+x@example.org',
+  ]);
+});
+
 test('with --privacy exact addresses are still found, and domains are refused', async (t) => {
   const { db, json, ask } = await running(t, '--privacy');
   await ask('alice@example.com');

@@ -407,6 +407,11 @@ test('a daemon that cannot start says why and exits with a status', async (t) =>
     failed.stderr,
     `greyctl: cannot open the database ${folder}/missing/g.db: no such file or directory\nTry: mkdir -p ${folder}/missing\n`,
   );
+  const hashed = await run(['serve', '--privacy', '--inet=127.0.0.1:0', `--dbdir=${folder}/missing`]);
+  assert.equal(
+    hashed.stderr,
+    `greyctl: cannot create the privacy key ${folder}/missing/greyctl.db.key: no such file or directory\nTry: mkdir -p ${folder}/missing\n`,
+  );
 });
 
 test(

@@ -6,6 +6,7 @@ import { optionNames, options, type OptionName, type Values } from '../../config
 import { inetOf, originText, type Origin } from '../../config/resolve.js';
 import { Failure } from '../../greylist/failure.js';
 import { excerpt, printable } from '../../greylist/printable.js';
+import type { ListKind } from '../../greylist/store.js';
 import { count } from '../../output/format.js';
 import { mainCf, optionsFile, restrictionClass, type PolicyForm } from '../../postfix/snippets.js';
 import { unitFiles } from '../../postfix/units.js';
@@ -121,9 +122,21 @@ async function check(argv: Arguments, outside: Process): Promise<number> {
   return warnings.length > 0 ? answerIsNo : 0;
 }
 
+/** The settings that have default files. */
+const listKinds: Readonly<Partial<Record<OptionName, ListKind>>> = {
+  'whitelist-clients': 'client',
+  'whitelist-recipients': 'recipient',
+  'whitelist-senders': 'sender',
+};
+
 function shown(name: OptionName, values: Values, outside: Process): readonly string[] {
   if (name === 'db') return [databaseLocation(values, outside)];
   if (name === 'inet') return inetOf(values);
+  const kind = listKinds[name];
+  if (kind)
+    return chosenLists(values)
+      .files.filter((file) => file.kind === kind)
+      .map((file) => file.path);
   return (options[name] as Option<unknown>).write(values[name]);
 }
 

@@ -18,7 +18,7 @@ import { countOf, inBatches } from './batches.js';
 import { domainText, refuseWithPrivacy } from './filter.js';
 
 export type Subject =
-  | { readonly kind: 'address'; readonly text: string }
+  | { readonly kind: 'address'; readonly text: string; readonly isHashed: boolean }
   | { readonly kind: 'domain'; readonly text: string }
   | {
       readonly kind: 'client' | 'network';
@@ -48,7 +48,7 @@ export function subjectOf(word: string, values: Values): Subject {
     if (!isWhole) refuseWithPrivacy(values, 'a network');
     return { kind: isWhole ? 'client' : 'network', text: word, network, settings: settingsOf(values) };
   }
-  if (/.@./.test(word)) return { kind: 'address', text: word };
+  if (/.@./.test(word)) return { kind: 'address', text: word, isHashed: values.privacy };
   const domain = domainText(word);
   if (!/^[^\s/@]+\.[^\s/@]+$/.test(domain))
     throw new Failure(`"${excerpt(word)}" is no mail address, domain, client address or network`, {
@@ -83,15 +83,40 @@ async function* where<T>(items: AsyncIterable<T>, fits: (item: T) => boolean): A
 
 const nothing = { asClient: 0, asSender: 0, asRecipient: 0, inDomain: 0, awl: 0, windows: 0 };
 
-async function forgetAddress(store: Store, text: string, isDryRun: boolean) {
+async function forgetAddress(store: Store, text: string, isHashed: boolean, isDryRun: boolean) {
   const sender = { sender: foldSender(text) };
   const recipient = { recipient: text.toLowerCase() };
   const asSender = await removeEntries(store, sender, isDryRun);
-  const asRecipient = await removeEntries(store, recipient, isDryRun, sender);
+  const exact = await removeEntries(store, recipient, isDryRun, sender);
   const isOpen = isDryRun
     ? (await store.recall({ client: '', sender: '', ...recipient }, '')).openUntil !== undefined
     : await store.closeWindow(recipient.recipient);
-  return { ...nothing, asSender, asRecipient, windows: isOpen ? 1 : 0 };
+  const extended = isHashed
+    ? nothing
+    : await forgetExtended(store, recipient.recipient, sender.sender, isDryRun);
+  return {
+    ...nothing,
+    asSender,
+    asRecipient: exact + extended.asRecipient,
+    windows: (isOpen ? 1 : 0) + extended.windows,
+  };
+}
+
+/** Removes what is kept of `bob+anything@…`, who is `bob@…`; recipients are kept with their extension, senders without. */
+async function forgetExtended(store: Store, recipient: string, sender: string, isDryRun: boolean) {
+  const at = recipient.lastIndexOf('@');
+  const [start, end] = [`${recipient.slice(0, at)}+`, recipient.slice(at)];
+  const isMeant = (text: string) => text.startsWith(start) && text.endsWith(end);
+  const found = where(
+    allEntries(store, { domain: end.slice(1) }),
+    ({ triplet }) => isMeant(triplet.recipient) && triplet.sender !== sender,
+  );
+  const asRecipient = await (isDryRun
+    ? countOf(found)
+    : inBatches(found, (batch) => removeKeys(store, batch)));
+  const windows = (await store.windows()).filter((window) => isMeant(window.recipient));
+  if (!isDryRun) for (const window of windows) await store.closeWindow(window.recipient);
+  return { asRecipient, windows: windows.length };
 }
 
 async function forgetDomain(store: Store, domain: string, isDryRun: boolean) {
@@ -155,7 +180,7 @@ export async function forgetSubject(store: Store, subject: Subject, isDryRun: bo
   const head = { subject: subject.text, kind: subject.kind };
   switch (subject.kind) {
     case 'address':
-      return { ...head, ...(await forgetAddress(store, subject.text, isDryRun)) };
+      return { ...head, ...(await forgetAddress(store, subject.text, subject.isHashed, isDryRun)) };
     case 'domain':
       return { ...head, ...(await forgetDomain(store, subject.text, isDryRun)) };
     case 'client':
