@@ -28,7 +28,18 @@ export async function countOf(items: AsyncIterable<unknown>): Promise<number> {
   return count;
 }
 
-/** Calls `step` until it is done, with a pause after each. */
-export async function untilDone(step: () => Promise<boolean>): Promise<void> {
-  while (!(await step())) await pause(pauseMilliseconds);
+/** What a step came to. */
+export interface Step {
+  readonly isDone: boolean;
+  /** Only what writes keeps a server waiting. */
+  readonly hasWritten: boolean;
+}
+
+/** Calls `step` until it is done, with a pause after each that has written. */
+export async function untilDone(step: () => Promise<Step>): Promise<void> {
+  for (;;) {
+    const { isDone, hasWritten } = await step();
+    if (isDone) return;
+    if (hasWritten) await pause(pauseMilliseconds);
+  }
 }

@@ -31,7 +31,7 @@ async function purgeExpired(store: Store, { now, settings }: Choice): Promise<nu
   await untilDone(async () => {
     const step = await store.purge(now, settings, stepEntries);
     removed += step.removed;
-    return step.done;
+    return { isDone: step.done, hasWritten: step.removed > 0 };
   });
   return removed;
 }

@@ -15,7 +15,7 @@ export async function vacuum(argv: Arguments, outside: Process): Promise<undefin
     await untilDone(async () => {
       const unused = last.unusedPages;
       if (unused > 0) last = await store.vacuum(pagesAtATime);
-      return last.unusedPages === 0 || last.unusedPages >= unused;
+      return { isDone: last.unusedPages === 0 || last.unusedPages >= unused, hasWritten: true };
     });
     return { before: start.sizeBytes, after: last.sizeBytes };
   });
