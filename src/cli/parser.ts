@@ -5,6 +5,7 @@ import { declareSettings, guardDashes, joinQuoted, parserRules } from './argumen
 import type { CommandModule, Run } from './command.js';
 import { commands } from './commands.js';
 import type { Arguments } from './context.js';
+import { examples } from './examples.js';
 import { version } from './version.js';
 
 /** What main learns while yargs parses. */
@@ -14,17 +15,25 @@ export interface Course {
   perform(run: Run | undefined, argv: Arguments): Promise<void>;
 }
 
+/** Not yargs' own table of examples, which breaks long lines: these can be copied as they stand. */
+function withExamples(yargs: Argv, name: string): Argv {
+  const lines = (examples[name] ?? []).map(([line, what]) => `  ${line}\n      ${what}`);
+  return yargs.epilogue(['Examples:', ...lines].join('\n'));
+}
+
 function declareCommand(yargs: Argv, module: CommandModule, name: string, course: Course): Argv {
   course.at(`greyctl ${name}`);
   const { subcommands } = module;
+  withExamples(yargs, name);
   if (!subcommands) return module.declare(yargs);
   for (const { command, describe, declare, run } of subcommands) {
     yargs.command({
       command,
       describe,
       builder: (inner) => {
-        course.at(`greyctl ${name} ${command.split(' ')[0] ?? ''}`);
-        return declare(inner);
+        const full = `${name} ${command.split(' ')[0] ?? ''}`;
+        course.at(`greyctl ${full}`);
+        return declare(withExamples(inner, full));
       },
       handler: (argv) => course.perform(run, argv),
     });

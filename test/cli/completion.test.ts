@@ -102,6 +102,12 @@ test('greyctl help COMMAND is greyctl COMMAND --help, which has examples', async
     assert.equal(asked.status, 0);
     assert.match(asked.stdout, /\nExamples:\n +\S/, name);
   }
+  for (const { name, load } of commands) {
+    for (const { command } of (await load()).subcommands ?? []) {
+      const [word = ''] = command.split(' ');
+      assert.match((await run([name, word, '--help'])).stdout, /\nExamples:\n +\S/, `${name} ${word}`);
+    }
+  }
   assert.deepEqual(await run(['help', 'db', 'list']), await run(['db', 'list', '--help']));
   assert.deepEqual(await run(['help']), await run(['--help']));
   assert.equal((await run(['help', 'nothing'])).status, 2);

@@ -6,11 +6,11 @@ import { commands } from '../commands.js';
 
 /** `greyctl completion`: a script for a shell. */
 export function declare(yargs: Argv): Argv {
-  return yargs
-    .positional('shell', { choices: ['bash', 'zsh'], demandOption: true, describe: 'whose completion' })
-    .example('source <($0 completion bash)', 'in ~/.bashrc')
-    .example('$0 completion bash > /etc/bash_completion.d/greyctl', 'for all users')
-    .example('$0 completion zsh > /usr/local/share/zsh/site-functions/_greyctl', 'for zsh');
+  return yargs.positional('shell', {
+    choices: ['bash', 'zsh'],
+    demandOption: true,
+    describe: 'whose completion',
+  });
 }
 
 /** Prints the script. */

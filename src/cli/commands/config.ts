@@ -170,9 +170,7 @@ const withSettings = (yargs: Argv) => declareSettings(yargs, groups);
 
 /** `greyctl config`: text for other programs' files, and the settings in force. */
 export function declare(yargs: Argv): Argv {
-  return yargs
-    .example('$0 config postfix --inet 127.0.0.1:60000', 'lines for main.cf')
-    .example('$0 config options --delay=60 --max-age=10', 'a file for /etc/default/greyctl');
+  return yargs;
 }
 
 export const subcommands: readonly Subcommand[] = [

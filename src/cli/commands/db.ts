@@ -16,12 +16,7 @@ import { declareLearn, learn } from '../learn.js';
 
 /** `greyctl db`: look into the database and tidy it, also while the server runs. */
 export function declare(yargs: Argv): Argv {
-  return yargs
-    .example('$0 db list --state waiting --recipient bob@example.org', 'who waits to write to Bob')
-    .example(
-      '$0 db show --client 192.0.2.5 --sender alice@example.com --recipient bob@example.org',
-      'one triplet',
-    );
+  return yargs;
 }
 
 const declareFile = (yargs: Argv) => yargs.positional('file', { type: 'string' });

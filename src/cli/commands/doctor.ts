@@ -92,15 +92,11 @@ function ofPostfix(saved: string | undefined, own: readonly string[], values: Va
 
 /** `greyctl doctor`: is this Postfix wired right, is the server there, is the database healthy? */
 export function declare(yargs: Argv): Argv {
-  return declareSettings(yargs.usage('$0 doctor [OPTION…]'), ['server', 'decision'])
-    .option('postconf', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'read what `postconf -n` printed from this file, - for standard input [FILE]',
-    })
-    .example('$0 doctor', 'look at the Postfix of this host')
-    .example('$0 doctor $GREYCTL_OPTS', 'for a server that was started with these options')
-    .example('ssh mx "postconf -n; postconf -M; postconf -P" | $0 doctor --postconf -', 'at another host’s');
+  return declareSettings(yargs.usage('$0 doctor [OPTION…]'), ['server', 'decision']).option('postconf', {
+    type: 'string',
+    requiresArg: true,
+    describe: 'read what `postconf -n` printed from this file, - for standard input [FILE]',
+  });
 }
 
 /** Looks at everything and changes nothing; status 3 when something is wrong. */

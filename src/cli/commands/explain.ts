@@ -173,15 +173,7 @@ export function declare(yargs: Argv): Argv {
       type: 'string',
       requiresArg: true,
       describe: 'take the attempt from this line of mail.log; - reads it from standard input [LINE]',
-    })
-    .example(
-      '$0 explain --client 192.0.2.5 --sender alice@example.com --recipient bob@example.org',
-      'would it wait, and how long?',
-    )
-    .example(
-      'grep bob@example.org /var/log/mail.log | tail -n 1 | $0 explain --log -',
-      'why was it deferred?',
-    );
+    });
 }
 
 /** What the options say, and for the rest the pasted line. */

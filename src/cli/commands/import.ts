@@ -5,7 +5,7 @@ import { declareSqlgrey, importSqlgrey } from '../moving/sqlgrey.js';
 
 /** `greyctl import`: settings and database of another greylister. */
 export function declare(yargs: Argv): Argv {
-  return yargs.example('$0 import postgrey --dry-run', 'what there is to move');
+  return yargs;
 }
 
 export const subcommands: readonly Subcommand[] = [

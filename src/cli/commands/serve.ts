@@ -11,12 +11,7 @@ import { serve } from '../serving/service.js';
 export function declare(yargs: Argv): Argv {
   return declareSettings(yargs.usage('$0 serve [OPTION…]'), ['server', 'decision'])
     .option('man', { type: 'boolean', describe: 'show the manual', hidden: true })
-    .option(backgroundFlag, { type: 'boolean', hidden: true })
-    .example('$0 serve --inet=127.0.0.1:60000 --delay=60 --max-age=10', 'as in many tutorials for postgrey')
-    .example(
-      '$0 serve --unix=/var/spool/postfix/private/greyctl --user=postfix',
-      'on a unix socket in Postfix’s chroot',
-    );
+    .option(backgroundFlag, { type: 'boolean', hidden: true });
 }
 
 /** Serves until a signal ends it. */

@@ -160,14 +160,7 @@ export function declare(yargs: Argv): Argv {
       type: 'string',
       requiresArg: true,
       describe: 'rows of the lists of senders and clients [N]; default 10',
-    })
-    .example('$0 simulate /var/log/mail.log*', 'what would greylisting do here?')
-    .example(
-      '$0 simulate --sweep delay=60,300,900 --sweep client-key=subnet,domain mail.log',
-      'which settings?',
-    )
-    .example('$0 simulate --follow /var/log/mail.log', 'greylisting in shadow')
-    .example('$0 simulate --suggest --delay=5m mail.log', 'whom to whitelist?');
+    });
 }
 
 /**

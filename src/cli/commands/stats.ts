@@ -30,9 +30,7 @@ export function declare(yargs: Argv): Argv {
     .option('watch', {
       type: 'string',
       describe: `show it anew every SECONDS (${watchSecondsInitially}) until Ctrl-C`,
-    })
-    .example('$0 stats --since 7d', 'the last week')
-    .example('$0 stats --watch', 'watch the server at work');
+    });
 }
 
 /** Seconds between two pictures; undefined without --watch. */

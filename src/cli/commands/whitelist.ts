@@ -9,15 +9,7 @@ import { testCommand } from '../whitelist/test.js';
 
 /** `greyctl whitelist`: entries kept in the database, and all lists in force. */
 export function declare(yargs: Argv): Argv {
-  return yargs
-    .example(
-      '$0 whitelist add example.org --comment "their pool is too large"',
-      'a client by its verified name',
-    )
-    .example(
-      '$0 whitelist add recipient helpdesk@example.com --expires 30d',
-      'mail to this address never waits',
-    );
+  return yargs;
 }
 
 export const subcommands: readonly Subcommand[] = [

@@ -16,9 +16,7 @@ export function declareForget(yargs: Argv): Argv {
       demandOption: true,
       describe: 'mail addresses, domains, client addresses or networks',
     })
-    .option('dry-run', { type: 'boolean', describe: 'only say what would be removed' })
-    .example('$0 db forget alice@example.com', 'everything about her, as sender and as recipient')
-    .example('$0 db forget example.net 192.0.2.0/24 --dry-run', 'how much there is of these');
+    .option('dry-run', { type: 'boolean', describe: 'only say what would be removed' });
 }
 
 function sum({ asClient, asSender, asRecipient, inDomain, awl, windows }: Forgotten): number {

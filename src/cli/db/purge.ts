@@ -15,9 +15,7 @@ const stepEntries = 500;
 export function declarePurge(yargs: Argv): Argv {
   return declareFilter(yargs)
     .option('dry-run', { type: 'boolean', describe: 'only say what would be removed' })
-    .option('yes', { type: 'boolean', alias: 'y', describe: 'do not ask' })
-    .example('$0 db purge --yes', 'what has expired')
-    .example('$0 db purge --state waiting --domain example.net --dry-run', 'what that would remove');
+    .option('yes', { type: 'boolean', alias: 'y', describe: 'do not ask' });
 }
 
 async function expiredClients(store: Store, { now, settings }: Choice): Promise<number> {

@@ -19,14 +19,11 @@ import { choiceOf, chosenEntries, declareParts } from './filter.js';
 
 /** The options of `db release`. */
 export function declareRelease(yargs: Argv): Argv {
-  return declareParts(yargs)
-    .option('for', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'let all mail to this recipient pass for so long, such as 30m; 0 ends it [TIME]',
-    })
-    .example('$0 db release --sender alice@example.com', 'what waits of Alice passes at its next retry')
-    .example('$0 db release --recipient bob@example.org --for 30m', 'Bob expects mail now');
+  return declareParts(yargs).option('for', {
+    type: 'string',
+    requiresArg: true,
+    describe: 'let all mail to this recipient pass for so long, such as 30m; 0 ends it [TIME]',
+  });
 }
 
 async function openWindow(

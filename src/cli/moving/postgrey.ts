@@ -33,9 +33,7 @@ export function declarePostgrey(yargs: Argv): Argv {
       conflicts: 'from',
     })
     .option('write-config', { ...file, describe: 'write its settings for greyctl into a new file [FILE]' })
-    .option('dry-run', { type: 'boolean', describe: 'only say what would be written' })
-    .example('$0 import postgrey --dry-run', 'what there is to move')
-    .example('$0 import postgrey --write-config /etc/greyctl/greyctl.conf', 'move database and settings');
+    .option('dry-run', { type: 'boolean', describe: 'only say what would be written' });
 }
 
 async function readSettings(argv: Arguments): Promise<{ source: string; settings: MovedSettings }> {

@@ -25,8 +25,7 @@ export function declareSqlgrey(yargs: Argv): Argv {
       type: 'boolean',
       describe: 'whitelist the networks of domain_awl for as long as they would be remembered',
     })
-    .option('dry-run', { type: 'boolean', describe: 'only say what would be written' })
-    .example('$0 import sqlgrey --from /var/lib/sqlgrey/sqlgrey.db --dry-run', 'what there is to move');
+    .option('dry-run', { type: 'boolean', describe: 'only say what would be written' });
 }
 
 function commentOf(domains: ReadonlySet<string>): string {

@@ -131,7 +131,6 @@ export const importCommand: Subcommand = {
         requiresArg: true,
         describe: 'end of their lives: 30d, or 2026-12-31',
       })
-      .option('dry-run', { type: 'boolean', describe: 'only say what would be done' })
-      .example('$0 whitelist import /etc/sqlgrey/clients_fqdn_whitelist.local', 'move over from sqlgrey'),
+      .option('dry-run', { type: 'boolean', describe: 'only say what would be done' }),
   run,
 };

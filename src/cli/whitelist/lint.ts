@@ -49,12 +49,10 @@ export const lintCommand: Subcommand = {
   command: 'lint',
   describe: 'what is wrong with the entries, or superfluous',
   declare: (yargs) =>
-    declareSettings(yargs, ['decision'])
-      .option('unused', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'also entries of the database without a hit for so long: 90d',
-      })
-      .example('$0 whitelist lint --unused 90d', 'what can go'),
+    declareSettings(yargs, ['decision']).option('unused', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'also entries of the database without a hit for so long: 90d',
+    }),
   run,
 };
