@@ -1,5 +1,13 @@
 /** The kinds of settings that the table in options.ts is made of. */
-import { readDuration, readFlag, readInteger, readText, writeDuration, type DurationUnit } from './value.js';
+import {
+  readChoice,
+  readDuration,
+  readFlag,
+  readInteger,
+  readText,
+  writeDuration,
+  type DurationUnit,
+} from './value.js';
 
 /** Which commands take a setting: all; those that decide; `serve` and what prints its settings. */
 export type OptionGroup = 'general' | 'decision' | 'server';
@@ -12,6 +20,8 @@ export interface Option<T> {
   readonly alias?: readonly string[];
   /** What stands for the value in the help; undefined for a flag. */
   readonly argument?: string;
+  /** All values there are, where these are few. */
+  readonly choices?: readonly string[];
   /** The text that a bare `--name` stands for, where it may be bare. */
   readonly bare?: string;
   /** May be given several times. */
@@ -43,6 +53,16 @@ export function single<T>(
     read: (texts) => read(texts.at(-1) ?? ''),
     write: (value) => [write(value)],
   };
+}
+
+/** One of a few words. */
+export function choice<T extends string>(
+  details: Details,
+  argument: string,
+  choices: readonly T[],
+  initial: T,
+): Option<T> {
+  return { ...single(details, argument, initial, (text) => readChoice(text, choices), String), choices };
 }
 
 /** A setting in seconds; a bare number counts in `bareUnit`. */

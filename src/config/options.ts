@@ -6,8 +6,8 @@ import { hostname } from 'node:os';
 import { parseNetwork, type Network } from '../greylist/address.js';
 import { defaultSettings, type ClientKey } from '../greylist/settings.js';
 import { parseEndpoint } from './endpoint.js';
-import { duration, flag, integer, list, single, text, type Option } from './option.js';
-import { BadValue, readChoice, readInteger, readMode, readText } from './value.js';
+import { choice, duration, flag, integer, list, single, text, type Option } from './option.js';
+import { BadValue, readInteger, readMode, readText } from './value.js';
 
 function readNetwork(given: string): Network {
   const network = parseNetwork(given.trim());
@@ -101,12 +101,11 @@ export const options = {
     'GROUP',
     undefined,
   ),
-  'syslog-facility': single(
+  'syslog-facility': choice<string>(
     { ...server, alias: ['syslogfacility', 'facility'], describe: 'syslog facility with --daemonize' },
     'FACILITY',
+    facilities,
     'mail',
-    (given) => readChoice(given, facilities),
-    String,
   ),
   verbose: flag({ ...server, alias: ['v'], describe: 'log connections too' }),
   quiet: flag({ ...server, alias: ['q'], describe: 'log no decisions, only what is wrong' }),
@@ -158,12 +157,11 @@ export const options = {
     (given) => readInteger(given, 0, 1_000_000),
     String,
   ),
-  'client-key': single<ClientKey>(
+  'client-key': choice<ClientKey>(
     { ...decision, describe: 'what stands for the client: subnet, host or (verified) domain' },
     'KEY',
+    ['subnet', 'host', 'domain'],
     defaultSettings.clientKey,
-    (given) => readChoice(given, ['subnet', 'host', 'domain']),
-    String,
   ),
   'lookup-by-subnet': flag({ ...decision, describe: 'the same as --client-key=subnet' }),
   'lookup-by-host': flag({ ...decision, describe: 'the same as --client-key=host' }),
@@ -230,12 +228,11 @@ export const options = {
     write: (location) => (location === undefined ? [] : [location]),
   } satisfies Option<string | undefined>,
   share: flag({ ...server, describe: 'let other servers use this database file too' }),
-  durability: single<'normal' | 'full'>(
+  durability: choice<'normal' | 'full'>(
     { ...server, describe: 'what a remembered attempt outlives: normal a crash, full a power cut too' },
     'LEVEL',
+    ['normal', 'full'],
     'normal',
-    (given) => readChoice(given, ['normal', 'full']),
-    String,
   ),
   dbdir: text(
     { ...general, describe: 'folder of the database: the same as --db=DIR/greyctl.db' },
@@ -248,12 +245,11 @@ export const options = {
     undefined,
   ),
   json: flag({ ...general, commandLineOnly: true, describe: 'print JSON' }),
-  color: single(
+  color: choice<'auto' | 'always' | 'never'>(
     { ...general, describe: 'colour: auto, always or never' },
     'WHEN',
+    ['auto', 'always', 'never'],
     'auto',
-    (given) => readChoice(given, ['auto', 'always', 'never']),
-    String,
   ),
 } as const;
 

@@ -5,6 +5,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { commands } from '#src/cli/commands.js';
+import { generalHelp } from '#src/cli/parser.js';
+import { preparedText, preparedWidths } from '#src/cli/prepared.js';
 import { run } from '../support/greyctl.js';
 import { find, needs } from '../support/programs.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -32,11 +34,49 @@ async function inBash(t: TestContext): Promise<Complete> {
   return (...words) => shell('bash', ['--norc', '-c', ask, file, 'greyctl', ...words]);
 }
 
+/** A zsh at a terminal: what it runs when this is typed, tabulators and all. */
+async function typedIntoZsh(t: TestContext, typed: string): Promise<string> {
+  const file = await script(t, 'zsh');
+  const folder = path.dirname(file);
+  // What a shell of today does first; then greyctl only says what it was given.
+  writeFileSync(
+    `${folder}/begin`,
+    [
+      'PS1="> "; autoload -Uz compinit; compinit -u -D',
+      `source ${file}`,
+      'greyctl() { print -r -- "GOT<${(j:|:)@}>" }',
+      'print -r -- "BEG""UN"',
+    ].join('\n'),
+  );
+  const drive = [
+    'zmodload zsh/zpty',
+    'zpty shell "env TERM=dumb zsh -f -i"',
+    'zpty -w shell "source $1"',
+    'zpty -r shell output "*BEGUN*"',
+    'zpty -w -n shell "$2"',
+    'zpty -r shell output "*GOT<*>*"',
+    'print -r -- ${${output##*GOT<}%%>*}',
+    'zpty -d shell',
+  ].join('\n');
+  const [line = ''] = shell(find('zsh') ?? '', ['-f', '-c', drive, 'drive', `${folder}/begin`, `${typed}\r`]);
+  return line;
+}
+
+test('zsh at a terminal completes what is typed', needs('zsh'), async (t) => {
+  for (const [typed, run] of [
+    ['greyctl wh\t ad\tcl\texample.com', 'whitelist|add|client|example.com'],
+    ['greyctl db li\t--stat\twai\t', 'db|list|--state|waiting'],
+    ['greyctl stats --color=al\t', 'stats|--color=always'],
+    ['greyctl completion z\t', 'completion|zsh'],
+  ] as const)
+    assert.equal(await typedIntoZsh(t, typed), run, typed);
+});
+
 /** zsh's own functions need a terminal: these in their place print what they are given. */
 async function inZsh(t: TestContext): Promise<Complete> {
   const file = await script(t, 'zsh');
   const ask = [
-    'compdef() { : }; _files() { : }',
+    'compdef() { : }; _files() { : }; compset() { : }',
     '_describe() { local word; for word in ${(P)@[-1]}; do print -r -- "${word%%:*}"; done }',
     'source "$0"; words=("$@"); CURRENT=$#; _greyctl',
   ].join('\n');
@@ -61,7 +101,13 @@ for (const [name, start] of [
     assert.deepEqual(complete('serve', '--auto'), ['--auto-whitelist-clients']);
     assert.deepEqual(complete('serve', '--config', ''), []);
     assert.ok(complete('config', 'postfix', '--form', '').includes('fail-open'));
-    assert.deepEqual(complete('completion', ''), []);
+    assert.deepEqual(complete('completion', ''), ['bash', 'zsh']);
+    assert.deepEqual(complete('completion', 'bash', ''), []);
+    assert.deepEqual(complete('stats', '--color', ''), ['auto', 'always', 'never']);
+    assert.deepEqual(complete('serve', '--client-key', 'd'), ['domain']);
+    assert.ok(complete('serve', '--syslog-facility', '').includes('local7'));
+    assert.deepEqual(complete('db', 'list', '--state', ''), ['waiting', 'passed', 'expired']);
+    assert.deepEqual(complete('whitelist', 'export', '--kind', 's'), ['sender']);
     assert.deepEqual(complete('help', 'do'), ['doctor']);
   });
 
@@ -136,8 +182,27 @@ test('greyctl --help and --version load no more than they need', async (t) => {
       [],
     );
   }
+  for (const args of [['--help'], ['help'], ['completion', 'bash'], ['completion', 'zsh']]) {
+    assert.deepEqual(
+      (await loadedBy(t, ...args)).filter((url) => /node_modules|dist\/cli\/parser/.test(url)),
+      [],
+      args.join(' '),
+    );
+  }
   assert.ok(
     (await loadedBy(t, 'config', 'show')).some((url) => heavy.test(url)),
     'the check sees what is loaded',
   );
+});
+
+test('what was prepared when greyctl was built is what the commands print', async () => {
+  for (const args of [['--help'], ['completion', 'bash'], ['completion', 'zsh']]) {
+    // With one option more the slow way is taken.
+    const [prepared, printed] = [await run(args), await run([...args, '--json'])];
+    assert.equal(prepared.stdout, printed.stdout, `${args.join(' ')}: npm run build prepares it anew`);
+    assert.deepEqual([prepared.status, prepared.stderr, printed.status], [0, '', 0]);
+  }
+  for (const width of preparedWidths)
+    assert.equal(preparedText(['--help'], width), await generalHelp(width), `in ${width} columns`);
+  assert.equal(preparedText(['--help'], 79), undefined);
 });

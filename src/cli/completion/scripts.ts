@@ -138,6 +138,7 @@ export function zshScript(words: readonly CommandWords[]): string {
     '    local cur=$words[CURRENT] prev=$words[CURRENT-1] first=$words[2] second=$words[3]',
     '    local -i place=$(( CURRENT - 1 ))',
     '    local -a found',
+    '    if [[ $cur == --*=* ]]; then prev=${cur%%=*} cur=; compset -P "*="; fi',
     ...indented(body([...words, help], dialect, '_files')),
     '    (( $#found )) || _files',
     '}',

@@ -1,7 +1,10 @@
 /** All words that a shell can complete, out of the tables that the commands themselves are made of. */
 import createYargs, { type Argv } from 'yargs';
+import type { Option } from '../../config/option.js';
+import { options, type OptionName } from '../../config/options.js';
 import { declareSettings } from '../arguments.js';
 import type { Command } from '../command.js';
+import { kinds } from '../whitelist/words.js';
 
 /** An option as it is typed. */
 export interface OptionWord {
@@ -23,9 +26,6 @@ export interface CommandWords {
   readonly kinds: readonly string[];
 }
 
-/** Words that name what a pattern is for, before the patterns. */
-const kinds = ['client', 'recipient', 'sender'];
-
 /** Of yargs' declarations, what its types keep to themselves. */
 interface Declared {
   readonly key: Readonly<Record<string, unknown>>;
@@ -35,11 +35,25 @@ interface Declared {
   readonly hiddenOptions: readonly string[];
 }
 
-function optionWords(declare: (yargs: Argv) => Argv, positional: readonly string[]): OptionWord[] {
+function settingOf(name: string): Option<unknown> | undefined {
+  return Object.hasOwn(options, name) ? options[name as OptionName] : undefined;
+}
+
+function declared(declare: (yargs: Argv) => Argv): { yargs: Argv; known: Declared } {
   const yargs = declareSettings(declare(createYargs([])), ['general'])
     .help('help')
     .alias('help', 'h');
-  const known = (yargs as unknown as { getOptions(): Declared }).getOptions();
+  return { yargs, known: (yargs as unknown as { getOptions(): Declared }).getOptions() };
+}
+
+/** The words that the first argument of a command may be, or begin with. */
+function wordsOfFirst(declare: (yargs: Argv) => Argv, [first]: readonly string[]): readonly string[] {
+  if (first === undefined) return [];
+  return first === 'pattern' ? kinds : (declared(declare).known.choices[first] ?? []);
+}
+
+function optionWords(declare: (yargs: Argv) => Argv, positional: readonly string[]): OptionWord[] {
+  const { yargs, known } = declared(declare);
   const texts = (
     yargs as unknown as {
       getInternalMethods(): { getUsageInstance(): { getDescriptions(): Record<string, string | undefined> } };
@@ -57,7 +71,7 @@ function optionWords(declare: (yargs: Argv) => Argv, positional: readonly string
         word: each.length === 1 ? `-${each}` : `--${each}`,
         describe: (texts[name] ?? '').replace(/^__yargsString__:/, ''),
         takesValue: !known.boolean.includes(name),
-        choices: known.choices[name] ?? [],
+        choices: known.choices[name] ?? settingOf(name)?.choices ?? [],
       })),
     );
 }
@@ -71,14 +85,20 @@ export async function commandWords(commands: readonly Command[]): Promise<Comman
   const words: CommandWords[] = [];
   for (const { name, positional = '', describe, load } of commands) {
     const { declare, subcommands = [] } = await load();
-    words.push({ name, describe, options: optionWords(declare, positionalOf(positional)), kinds: [] });
+    const places = positionalOf(positional);
+    words.push({
+      name,
+      describe,
+      options: optionWords(declare, places),
+      kinds: wordsOfFirst(declare, places),
+    });
     for (const subcommand of subcommands) {
-      const [first, ...more] = positionalOf(subcommand.command);
+      const places = positionalOf(subcommand.command);
       words.push({
         name: `${name} ${subcommand.command.split(' ')[0] ?? ''}`,
         describe: subcommand.describe,
-        options: optionWords(subcommand.declare, first === undefined ? [] : [first, ...more]),
-        kinds: name === 'whitelist' && first === 'pattern' ? kinds : [],
+        options: optionWords(subcommand.declare, places),
+        kinds: wordsOfFirst(subcommand.declare, places),
       });
     }
   }

@@ -1,9 +1,9 @@
-import { readChoice } from '../../config/value.js';
 import { printable } from '../../greylist/printable.js';
+import type { ListKind } from '../../greylist/store.js';
 import { timestamp } from '../../output/format.js';
 import { exportLine } from '../../whitelist/import.js';
 import { parseStored } from '../../whitelist/syntax.js';
-import { declareSettings, readOption } from '../arguments.js';
+import { declareSettings, textOf } from '../arguments.js';
 import type { Subcommand } from '../command.js';
 import { settingsFor, terminalFor, withExistingStore, type Arguments, type Process } from '../context.js';
 import { fileEntries } from '../lists.js';
@@ -11,7 +11,8 @@ import { kinds } from './words.js';
 
 async function run(argv: Arguments, outside: Process): Promise<undefined> {
   const { values } = settingsFor(argv, outside);
-  const wanted = readOption(argv, 'kind', (text) => readChoice(text, kinds));
+  // yargs has checked the choices.
+  const wanted = textOf(argv, 'kind') as ListKind | undefined;
   const stored = parseStored(await withExistingStore(values, outside, (store) => store.listed()));
   for (const warning of stored.warnings) outside.stderr.write(`greyctl: ${warning}\n`);
   const inFiles = argv['all'] === true ? await fileEntries(values, outside.stderr) : [];
@@ -35,7 +36,7 @@ export const exportCommand: Subcommand = {
   describe: 'print the entries of the database in the syntax of the files',
   declare: (yargs) =>
     declareSettings(yargs, ['decision'])
-      .option('kind', { type: 'string', requiresArg: true, describe: 'only client, recipient or sender' })
+      .option('kind', { choices: kinds, requiresArg: true, describe: 'only these' })
       .option('all', { type: 'boolean', describe: 'those of the files, too' }),
   run,
 };

@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { readChoice } from '../../config/value.js';
 import { Failure, reasonOf } from '../../greylist/failure.js';
 import { printable } from '../../greylist/printable.js';
 import type { ListKind, NewListedEntry, Store } from '../../greylist/store.js';
 import { importLines, type ImportLine } from '../../whitelist/import.js';
-import { readOption, textOf } from '../arguments.js';
+import { textOf } from '../arguments.js';
 import type { Subcommand } from '../command.js';
 import {
   settingsFor,
@@ -66,7 +65,8 @@ async function importOne(
 async function run(argv: Arguments, outside: Process): Promise<undefined> {
   const { values } = settingsFor(argv, outside);
   const isDryRun = argv['dry-run'] === true;
-  const given = readOption(argv, 'kind', (text) => readChoice(text, kinds));
+  // yargs has checked the choices.
+  const given = textOf(argv, 'kind') as ListKind | undefined;
   const now = outside.now();
   const plan = {
     now,
@@ -117,9 +117,9 @@ export const importCommand: Subcommand = {
     yargs
       .positional('file', { type: 'string', array: true, demandOption: true, describe: 'a whitelist file' })
       .option('kind', {
-        type: 'string',
+        choices: kinds,
         requiresArg: true,
-        describe: 'client, recipient or sender; without it, by the name of the file',
+        describe: 'what they hold; without it, by the name of the file',
       })
       .option('comment', {
         type: 'string',
