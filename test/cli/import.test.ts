@@ -78,6 +78,14 @@ test('import postgrey writes a configuration that greyctl takes, and overwrites 
     [again.status, again.stderr],
     [1, `greyctl: cannot write ${folder}/greyctl.conf: it is there already\nTry: name a new file\n`],
   );
+  const missing = await run([
+    ...['import', 'postgrey', `--write-config=${folder}/etc/greyctl.conf`],
+    ...[...args, ...dumps],
+  ]);
+  assert.equal(
+    missing.stderr,
+    `greyctl: cannot write ${folder}/etc/greyctl.conf: no such file or directory\nTry: mkdir -p ${folder}/etc\n`,
+  );
 });
 
 test('import postgrey names what it cannot find', async (t) => {

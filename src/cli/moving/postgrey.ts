@@ -78,7 +78,8 @@ async function writeConfig(file: string, text: string): Promise<void> {
     await handle.close();
   } catch (error) {
     const why = codeOf(error) === 'EEXIST' ? 'it is there already' : reasonOf(error);
-    throw new Failure(`cannot write ${file}: ${why}`, { cause: error, hint: 'name a new file' });
+    const hint = codeOf(error) === 'ENOENT' ? `mkdir -p ${path.dirname(file)}` : 'name a new file';
+    throw new Failure(`cannot write ${file}: ${why}`, { cause: error, hint });
   }
 }
 
