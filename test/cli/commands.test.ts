@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
 import { repositoryRoot, run } from '../support/greyctl.js';
-import { needs } from '../support/programs.js';
 import { request } from '../support/policy-client.js';
 import { testServer } from '../support/server.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -28,7 +27,7 @@ const asJson = (text: string): unknown => JSON.parse(text);
 
 test('db list prints a line of JSON an entry, with the promised fields', async (t) => {
   const [db = ''] = await filled(t);
-  const { stdout, status } = await run(['db', 'list', '--json', db]);
+  const { stdout, status } = await run(['db', 'list', '--json', '--sort=key', db]);
   assert.equal(status, 0);
   const [first, second] = stdout
     .trim()
@@ -60,7 +59,7 @@ test('db list prints a line of JSON an entry, with the promised fields', async (
 test('db list filters by address, state and number', async (t) => {
   const [db = ''] = await filled(t);
   const senders = async (...args: string[]) =>
-    (await run(['db', 'list', '--json', db, ...args])).stdout
+    (await run(['db', 'list', '--json', '--sort=key', db, ...args])).stdout
       .split('\n')
       .filter(Boolean)
       .map((line) => (asJson(line) as { sender: string }).sender);
@@ -68,7 +67,6 @@ test('db list filters by address, state and number', async (t) => {
   assert.deepEqual(await senders('--state=waiting'), ['list@example.com']);
   assert.deepEqual(await senders('--recipient=BOB@example.org', '--limit=1'), ['passed@example.com']);
   assert.deepEqual(await senders('--sort=key', '--limit=1'), ['list@example.com']);
-  assert.deepEqual(await senders('--reverse', '--limit=1'), ['list@example.com']);
   assert.deepEqual(await senders('--sender=List+99@example.com', '--client=192.0.2.77'), [
     'list@example.com',
   ]);
@@ -308,22 +306,6 @@ test('stats --watch is refused without a terminal', async () => {
     [2, 'greyctl: --watch needs a terminal to write to\nTry: greyctl stats --help\n'],
   );
 });
-
-test(
-  'stats --watch paints the screen again and again, and ends on Ctrl-C with status 0',
-  needs('script'),
-  async (t) => {
-    const [db = ''] = await filled(t);
-    const inner = `timeout --preserve-status -s INT 3 ${process.execPath} bin/greyctl.js stats --watch=1 ${db}`;
-    const screen = execFileSync('script', ['-qec', inner, '/dev/null'], {
-      encoding: 'utf8',
-      cwd: repositoryRoot,
-    });
-    const pictures = screen.split('\u001b[H').slice(1);
-    assert.ok(pictures.length >= 2, screen);
-    for (const picture of pictures) assert.ok(picture.includes(': 3 attempts\u001b[K\r\n'), picture);
-  },
-);
 
 test('config postfix puts the policy check last, in the plain and in the fail-open form', async () => {
   const { stdout } = await run(['config', 'postfix', '--inet', '127.0.0.1:60000']);

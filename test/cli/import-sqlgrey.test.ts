@@ -62,7 +62,7 @@ note: greyctl has no AWL of networks; --whitelist-networks lets those of domain_
 `,
   );
   assert.deepEqual(await readFile(`${folder}/sqlgrey.db`), before);
-  const entries = (await run(['db', 'list', ...show])).stdout
+  const entries = (await run(['db', 'list', '--sort=key', ...show])).stdout
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, string>);

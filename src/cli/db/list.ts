@@ -1,9 +1,8 @@
 import type { Argv } from 'yargs';
-import { readChoice } from '../../config/value.js';
 import { Failure } from '../../greylist/failure.js';
 import { excerpt } from '../../greylist/printable.js';
 import type { EntryOrder, SortField } from '../../greylist/store.js';
-import { readOption, textOf } from '../arguments.js';
+import { textOf } from '../arguments.js';
 import { settingsFor, terminalFor, withExistingStore, type Arguments, type Process } from '../context.js';
 import { entryColumns, entryDocument, entryRow } from './entry.js';
 import { choiceOf, chosenEntries, declareFilter } from './filter.js';
@@ -25,7 +24,7 @@ export function declareList(yargs: Argv): Argv {
     .option('sort', {
       choices: Object.keys(sortFields),
       requiresArg: true,
-      describe: 'what the order goes by; as they were first remembered unless given',
+      describe: 'what the order goes by; without it, as the database has them',
     })
     .option('reverse', { type: 'boolean', describe: 'the other way round' })
     .option('limit', { type: 'string', requiresArg: true, describe: 'at most so many [N]' });
@@ -37,12 +36,12 @@ function limitOf(text: string | undefined): number {
   throw new Failure(`--limit: "${excerpt(text)}" is not a number`, { kind: 'usage' });
 }
 
-/** Undefined for the order in which they were first remembered, which needs no sorting. */
+/** Undefined for the store's own order, which needs no sorting. */
 function orderOf(argv: Arguments): EntryOrder | undefined {
-  const field = readOption(argv, 'sort', (text) => readChoice(text, Object.keys(sortFields)));
   const isReversed = argv['reverse'] === true;
-  if (field !== undefined) return { by: sortFields[field], isReversed };
-  return isReversed ? { by: 'firstSeen', isReversed } : undefined;
+  // yargs has checked the choices.
+  const field = textOf(argv, 'sort');
+  return field === undefined && !isReversed ? undefined : { by: sortFields[field ?? 'key'], isReversed };
 }
 
 /** `greyctl db list`: entries, in constant memory. */

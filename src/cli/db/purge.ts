@@ -40,10 +40,16 @@ async function isConfirmed(question: string, outside: Process): Promise<boolean>
       kind: 'usage',
     });
   const asking = createInterface({ input: process.stdin, output: outside.stderr });
-  const answer = await asking.question(`${question} [y/N] `).finally(() => {
+  try {
+    return /^y(es)?$/i.test((await asking.question(`${question} [y/N] `)).trim());
+  } catch (error) {
+    if (!(error instanceof Error && error.name === 'AbortError')) throw error;
+    // Ctrl-C or Ctrl-D, which leave the cursor behind the question.
+    outside.stderr.write('\n');
+    return false;
+  } finally {
     asking.close();
-  });
-  return /^y(es)?$/i.test(answer.trim());
+  }
 }
 
 /** `greyctl db purge`: what has expired, or what the options choose; status 1 when the answer is no. */
@@ -65,7 +71,7 @@ export async function purge(argv: Arguments, outside: Process): Promise<number> 
         else await terminal.line(`would remove ${what}`);
         return 0;
       }
-      if (!(await isConfirmed(`remove ${what}?`, outside))) {
+      if (entries + clients > 0 && !(await isConfirmed(`remove ${what}?`, outside))) {
         outside.stderr.write('greyctl: nothing was removed\n');
         return 1;
       }

@@ -1,5 +1,5 @@
 import type { WaitingGroup } from '../../greylist/store.js';
-import { count, duration, localTime, share } from '../../output/format.js';
+import { count, duration, localTime, several, share } from '../../output/format.js';
 import type { Terminal } from '../../output/terminal.js';
 import { periods, quantile, returnsOf, sums, type Facts, type Period } from './facts.js';
 
@@ -82,7 +82,7 @@ async function printTotals(terminal: Terminal, facts: Facts): Promise<void> {
 
 /** Prints the statistics for people. */
 export async function printStats(terminal: Terminal, facts: Facts): Promise<void> {
-  await terminal.line(`Since ${localTime(facts.since)}: ${count(facts.attempts)} attempts`);
+  await terminal.line(`Since ${localTime(facts.since)}: ${several(facts.attempts, 'attempt')}`);
   await terminal.line();
   await printReasons(terminal, facts);
   await printPeriods(terminal, facts);
