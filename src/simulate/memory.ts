@@ -1,13 +1,14 @@
 import { isAlive, isClientAlive, type AwlRecord, type Entry, type Memory } from '../greylist/decide.js';
 import type { Rules } from '../greylist/settings.js';
-import { tripletOfText, tripletText, type Triplet } from '../greylist/triplet.js';
+import type { Triplet } from '../greylist/triplet.js';
+import { createRows } from './rows.js';
 
-/** Told of an entry that was forgotten without having passed, with the label it was kept under. */
-export type Forgotten = (triplet: Triplet, entry: Entry, label: string | undefined) => void;
+/** Told of an entry that was forgotten without having passed: its client key, and the label it was kept under. */
+export type Forgotten = (client: string, entry: Entry, label: string | undefined) => void;
 
 export interface ReplayMemory {
-  /** The triplet as one text. */
-  keyOf(triplet: Triplet): string;
+  /** How many triplets are remembered. */
+  readonly size: number;
   recall(triplet: Triplet, address: string): Memory;
   /** Keeps what a decision made of what `recall` gave; `label` stays with an entry that begins here. */
   keep(triplet: Triplet, address: string, before: Memory, after: Memory, label?: string): void;
@@ -15,6 +16,8 @@ export interface ReplayMemory {
   isOwn(triplet: Triplet): boolean;
   /** An entry that waits needs not be reported any more: its sender got through otherwise. False when it need not have been anyway. */
   excuse(triplet: Triplet): boolean;
+  /** Notes when the log deferred a triplet, or with undefined that it did not; returns the note before this one, if it is not too old. */
+  noteDeferral(triplet: Triplet, time: number | undefined): number | undefined;
   /** Puts in what was known before the rehearsal. */
   preload(triplet: Triplet, entry: Entry): void;
   preloadClient(address: string, client: AwlRecord): void;
@@ -22,82 +25,148 @@ export interface ReplayMemory {
   tidy(now: number): void;
   /** Reports the entries that still wait. */
   finish(): void;
-  entries(): IterableIterator<[Triplet, Entry]>;
 }
 
 /** Below this many nothing is tidied. */
 const fewEntries = 20_000;
+/** After so many notes of deferrals, those that are older than as many others are too old. */
+const mostNotes = 50_000;
+
+/** Columns: those of an entry, all NaN where there is none; … */
+const [firstSeen, lastSeen, deferrals, passedAt, passes, releasedAt] = [0, 1, 2, 3, 4, 5] as const;
+/** … 1 for an entry not to be reported: it began in the database, or is excused; and the note of a deferral. */
+const [unreported, notedAt, notedIn] = [6, 7, 8] as const;
+
+function optional(value: number): number | undefined {
+  return Number.isNaN(value) ? undefined : value;
+}
 
 /** What a rehearsal remembers: as much as a server would, whatever the length of the log. */
 export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMemory {
-  const entries = new Map<string, Entry>();
-  /** Keys of entries not to be reported: they began in the database, or are excused. Mostly few. */
-  const unreported = new Set<string>();
-  /** Labels of those entries that were given one. */
-  const labels = new Map<string, string>();
+  const rows = createRows(9);
+  /** By row. */
+  let keys: string[] = [];
+  const labels = new Map<number, string>();
   const clients = new Map<string, AwlRecord>();
   let tidyAt = fewEntries;
+  let notes = { turn: 0, count: 0 };
 
-  const forget = (key: string, entry: Entry) => {
-    const isReported = !unreported.delete(key);
-    const label = labels.get(key);
-    if (label !== undefined) labels.delete(key);
-    if (isReported && entry.passedAt === undefined) forgotten(tripletOfText(key), entry, label);
+  const rowFor = (triplet: Triplet): number => {
+    const known = rows.find(triplet);
+    if (known >= 0) return known;
+    keys.push(triplet.client);
+    return rows.add(triplet);
   };
+  const entryAt = (row: number): Entry | undefined => {
+    const first = row < 0 ? NaN : rows.get(row, firstSeen);
+    if (Number.isNaN(first)) return undefined;
+    return {
+      firstSeen: first,
+      lastSeen: rows.get(row, lastSeen),
+      deferrals: rows.get(row, deferrals),
+      passedAt: optional(rows.get(row, passedAt)),
+      passes: rows.get(row, passes),
+      releasedAt: optional(rows.get(row, releasedAt)),
+    };
+  };
+  const setEntry = (row: number, entry: Entry) => {
+    rows.set(row, firstSeen, entry.firstSeen);
+    rows.set(row, lastSeen, entry.lastSeen);
+    rows.set(row, deferrals, entry.deferrals);
+    rows.set(row, passedAt, entry.passedAt ?? NaN);
+    rows.set(row, passes, entry.passes);
+    rows.set(row, releasedAt, entry.releasedAt ?? NaN);
+  };
+  const isReported = (row: number) => rows.get(row, unreported) !== 1;
+  const forget = (row: number, entry: Entry) => {
+    if (isReported(row) && entry.passedAt === undefined) forgotten(keys[row] ?? '', entry, labels.get(row));
+    rows.set(row, unreported, NaN);
+    labels.delete(row);
+  };
+  const noteAt = (row: number): number | undefined =>
+    rows.get(row, notedIn) >= notes.turn - 1 ? optional(rows.get(row, notedAt)) : undefined;
 
-  // The same triplet is asked about, decided and kept: its key is made once.
-  let last: Triplet | undefined;
-  let lastKey = '';
-  const keyFor = (triplet: Triplet): string => {
-    if (triplet !== last) lastKey = tripletText(triplet);
-    last = triplet;
-    return lastKey;
+  /** False for a row that is of no use any more. */
+  const isKept = (row: number, now: number): boolean => {
+    const entry = entryAt(row);
+    if (entry && isAlive(entry, now, rules)) return true;
+    if (entry) forget(row, entry);
+    rows.set(row, firstSeen, NaN);
+    return noteAt(row) !== undefined;
+  };
+  const tidyRows = (now: number) => {
+    const kept: string[] = [];
+    rows.keepOnly(
+      (row) => isKept(row, now),
+      (from, to) => {
+        kept.push(keys[from] ?? '');
+        const label = from === to ? undefined : labels.get(from);
+        if (label === undefined) return;
+        labels.delete(from);
+        labels.set(to, label);
+      },
+    );
+    keys = kept;
   };
 
   return {
-    keyOf: keyFor,
-    recall: (triplet, address) => ({ entry: entries.get(keyFor(triplet)), client: clients.get(address) }),
+    get size() {
+      return rows.count;
+    },
+    recall: (triplet, address) => ({ entry: entryAt(rows.find(triplet)), client: clients.get(address) }),
     keep: (triplet, address, before, after, label) => {
       if (after.entry && after.entry !== before.entry) {
-        const key = keyFor(triplet);
+        const row = rowFor(triplet);
         // A younger first_seen is a new beginning: the old entry had been forgotten.
         const isAnew = !before.entry || after.entry.firstSeen > before.entry.firstSeen;
-        if (before.entry && isAnew) forget(key, before.entry);
-        if (isAnew && label !== undefined) labels.set(key, label);
-        entries.set(key, after.entry);
+        if (before.entry && isAnew) forget(row, before.entry);
+        if (isAnew && label !== undefined) labels.set(row, label);
+        setEntry(row, after.entry);
       }
       if (after.client && after.client !== before.client) clients.set(address, after.client);
     },
-    isOwn: (triplet) => entries.has(keyFor(triplet)) && !unreported.has(keyFor(triplet)),
+    isOwn: (triplet) => {
+      const row = rows.find(triplet);
+      return entryAt(row) !== undefined && isReported(row);
+    },
     excuse: (triplet) => {
-      const key = keyFor(triplet);
-      if (!entries.has(key) || unreported.has(key)) return false;
-      unreported.add(key);
+      const row = rows.find(triplet);
+      if (entryAt(row) === undefined || !isReported(row)) return false;
+      rows.set(row, unreported, 1);
       return true;
     },
+    noteDeferral: (triplet, time) => {
+      const row = time === undefined ? rows.find(triplet) : rowFor(triplet);
+      if (row < 0) return undefined;
+      const before = noteAt(row);
+      if (before !== undefined && rows.get(row, notedIn) === notes.turn) notes.count -= 1;
+      rows.set(row, notedAt, time ?? NaN);
+      if (time === undefined) return before;
+      rows.set(row, notedIn, notes.turn);
+      notes.count += 1;
+      if (notes.count >= mostNotes) notes = { turn: notes.turn + 1, count: 0 };
+      return before;
+    },
     preload: (triplet, entry) => {
-      entries.set(tripletText(triplet), entry);
-      unreported.add(tripletText(triplet));
+      const row = rowFor(triplet);
+      setEntry(row, entry);
+      rows.set(row, unreported, 1);
     },
     preloadClient: (address, client) => clients.set(address, client),
     tidy: (now) => {
-      if (entries.size + clients.size < tidyAt) return;
-      for (const [key, entry] of entries) {
-        if (isAlive(entry, now, rules)) continue;
-        forget(key, entry);
-        entries.delete(key);
-      }
+      if (rows.count + clients.size < tidyAt) return;
+      tidyRows(now);
       for (const [address, client] of clients) {
         if (!isClientAlive(client, now, rules)) clients.delete(address);
       }
-      // Walked through again when it has doubled: a constant number of steps an entry.
-      tidyAt = Math.max(fewEntries, 2 * (entries.size + clients.size));
+      // Walked through again when it has doubled: a constant number of steps a row.
+      tidyAt = Math.max(fewEntries, 2 * (rows.count + clients.size));
     },
     finish: () => {
-      for (const [key, entry] of entries) forget(key, entry);
-    },
-    *entries() {
-      for (const [key, entry] of entries) yield [tripletOfText(key), entry];
+      for (let row = 0; row < rows.count; row += 1) {
+        const entry = entryAt(row);
+        if (entry) forget(row, entry);
+      }
     },
   };
 }

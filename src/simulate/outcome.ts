@@ -1,11 +1,10 @@
 import type { Decision, Entry, Reason, Verdict } from '../greylist/decide.js';
-import type { Triplet } from '../greylist/triplet.js';
 import type { Logged, LoggedAttempt } from '../maillog/attempts.js';
 import { createDurations, type Durations } from './durations.js';
 import { createTop, type Top } from './top.js';
 
-/** How often the rehearsal and the log agree: what the log says, then what the rehearsal says. */
-export type Agreement = Record<`${Logged} ${Verdict}`, number>;
+/** How often the rehearsal and the log agree: by what the log says, then by what the rehearsal says. */
+export type Agreement = Readonly<Record<Logged, Record<Verdict, number>>>;
 
 /** What came out of a rehearsal. */
 export interface Outcome {
@@ -50,7 +49,7 @@ export interface Outcome {
   assumedDecided(decision: Decision): void;
   /** A message whose return is assumed has passed; `isFirst` when its triplet had not passed before. */
   assumedReturn(senderDomain: string, waitedSeconds: number, isFirst: boolean): void;
-  neverReturned(triplet: Triplet, entry: Entry, isUndecided: boolean): void;
+  neverReturned(client: string, entry: Entry, isUndecided: boolean): void;
   /** A triplet came back and passed by the auto-whitelist. */
   returnedOtherwise(): void;
   gaveUp(): void;
@@ -63,7 +62,7 @@ export function createOutcome(): Outcome {
     logged: { accepted: 0, greylisted: 0 },
     verdicts: { pass: 0, greylist: 0 },
     reasons: new Map(),
-    agreement: { 'accepted pass': 0, 'accepted greylist': 0, 'greylisted pass': 0, 'greylisted greylist': 0 },
+    agreement: { accepted: { pass: 0, greylist: 0 }, greylisted: { pass: 0, greylist: 0 } },
     ...{
       triplets: 0,
       tripletsPassed: 0,
@@ -82,7 +81,7 @@ export function createOutcome(): Outcome {
       outcome.attempts += 1;
       outcome.logged[logged] += 1;
       outcome.verdicts[verdict] += 1;
-      outcome.agreement[`${logged} ${verdict}`] += 1;
+      outcome.agreement[logged][verdict] += 1;
       outcome.reasons.set(reason, (outcome.reasons.get(reason) ?? 0) + 1);
       if (reason === 'new') outcome.triplets += 1;
       if (decision.joinedAwl) outcome.awlClients += 1;
@@ -105,10 +104,10 @@ export function createOutcome(): Outcome {
         ...{ messages: 1, observedSeconds: 0, assumedSeconds: waitedSeconds, seconds: waitedSeconds },
       });
     },
-    neverReturned: (triplet, entry, isUndecided) => {
+    neverReturned: (client, entry, isUndecided) => {
       outcome.tripletsNeverReturned += 1;
       outcome.tripletsUndecided += isUndecided ? 1 : 0;
-      outcome.networks.add(triplet.client, { triplets: 1, attempts: entry.deferrals });
+      outcome.networks.add(client, { triplets: 1, attempts: entry.deferrals });
     },
     returnedOtherwise: () => {
       outcome.tripletsByAwl += 1;

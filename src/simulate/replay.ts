@@ -43,8 +43,8 @@ export function createReplay(options: ReplayOptions): Replay {
   const { settings, suggester } = options;
   const retries = createRetries(options.assumedRetrySeconds);
   const outcome = createOutcome();
-  const memory = createReplayMemory(settings, (triplet, entry, label) => {
-    outcome.neverReturned(triplet, entry, lastTime - entry.firstSeen <= settings.retryWindowSeconds);
+  const memory = createReplayMemory(settings, (client, entry, label) => {
+    outcome.neverReturned(client, entry, lastTime - entry.firstSeen <= settings.retryWindowSeconds);
     if (label !== undefined) suggester?.neverReturned(label);
   });
   let lastTime = 0;
@@ -100,7 +100,11 @@ export function createReplay(options: ReplayOptions): Replay {
       }
       const { decision, isReturn } = settle(prepared, suggester?.patternOf(attempt));
       outcome.decided(logged, decision, senderDomain, isReturn);
-      retries.observe(memory.keyOf(prepared.triplet), prepared.time, logged.logged, senderDomain);
+      const deferredAt = memory.noteDeferral(
+        prepared.triplet,
+        logged.logged === 'greylisted' ? lastTime : undefined,
+      );
+      if (deferredAt !== undefined) retries.observe(lastTime - deferredAt, senderDomain);
       if (decision.verdict === 'greylist' && logged.logged === 'accepted')
         retries.schedule(prepared, senderDomain);
       suggester?.decided(logged, prepared, decision);

@@ -4,7 +4,6 @@
  * after that time until it passes.
  */
 import type { KeyedAttempt } from '../greylist/decide.js';
-import type { Logged } from '../maillog/attempts.js';
 
 /** A deferred message that is taken to come back. */
 export interface AssumedRetry {
@@ -29,8 +28,8 @@ export interface Retries {
   due(time: number): AssumedRetry | undefined;
   /** The same message once more, after it was deferred again; false when its sender has given up. */
   again(retry: AssumedRetry): boolean;
-  /** An attempt of the log: two in a row of one triplet (`key`), the first of them deferred, show how long its sender takes. */
-  observe(key: string, time: number, logged: Logged, senderDomain: string): void;
+  /** The log shows a sender that came back after so many seconds. */
+  observe(seconds: number, senderDomain: string): void;
 }
 
 function siftUp(heap: AssumedRetry[]): void {
@@ -63,9 +62,6 @@ function siftDown(heap: AssumedRetry[]): void {
 export function createRetries(assumedSeconds: number): Retries {
   const heap: AssumedRetry[] = [];
   const learned = new Map<string, number>();
-  /** When a triplet was deferred by the log, where it has not been seen since: the latest, and those before them. */
-  let deferredAt = new Map<string, number>();
-  let deferredBefore = new Map<string, number>();
   function learn(senderDomain: string, seconds: number): void {
     const before = learned.get(senderDomain);
     if (before === undefined && learned.size >= mostLearned) learned.clear();
@@ -97,19 +93,8 @@ export function createRetries(assumedSeconds: number): Retries {
       push({ ...retry, time });
       return true;
     },
-    observe: (key, time, logged, senderDomain) => {
-      const last = deferredAt.get(key) ?? deferredBefore.get(key);
-      if (last !== undefined) {
-        deferredAt.delete(key);
-        deferredBefore.delete(key);
-        const seconds = time - last;
-        if (seconds >= shortestSeconds && seconds <= giveUpSeconds) learn(senderDomain, seconds);
-      }
-      if (logged === 'accepted') return;
-      deferredAt.set(key, time);
-      if (deferredAt.size < mostLearned) return;
-      deferredBefore = deferredAt;
-      deferredAt = new Map();
+    observe: (seconds, senderDomain) => {
+      if (seconds >= shortestSeconds && seconds <= giveUpSeconds) learn(senderDomain, seconds);
     },
   };
 }

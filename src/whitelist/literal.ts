@@ -12,6 +12,12 @@ function classEnd(source: string, at: number): number {
   return plain ? at + plain[0].length : -1;
 }
 
+/** Index behind the group `(?:…)` at `at`; −1 for one that holds groups or classes, and for other groups. */
+function groupEnd(source: string, at: number): number {
+  const plain = /^\(\?:(?:[^()[\]\\]|\\[^0-9A-Za-z]|\\[dDwWsS])*\)/.exec(source.slice(at));
+  return plain ? at + plain[0].length : -1;
+}
+
 /** Index behind the repetition at `at`; `at` where there is none. */
 function repetitionEnd(source: string, at: number): number {
   const repetition = /^(?:[*+?]|\{\d+(?:,\d*)?\})\??/.exec(source.slice(at));
@@ -21,8 +27,8 @@ function repetitionEnd(source: string, at: number): number {
 /** The next part of an expression: its character where it stands for itself. Undefined for what is not understood. */
 function partAt(source: string, at: number): { readonly literal: string; readonly end: number } | undefined {
   const character = source.charAt(at);
-  if (character === '[') {
-    const end = classEnd(source, at);
+  if (character === '[' || character === '(') {
+    const end = character === '[' ? classEnd(source, at) : groupEnd(source, at);
     return end < 0 ? undefined : { literal: '', end };
   }
   if (character === '\\') {

@@ -61,6 +61,10 @@ interface Index {
   readonly mailboxes: EntryMap;
   readonly networks: { readonly 4: Networks; readonly 6: Networks };
   readonly regexes: Regex[];
+  /** One test that tells, for most texts, that none of the expressions matches; undefined where there is none. */
+  mayMatch: RegExp | undefined;
+  /** Some expression may match an address. */
+  regexesOfAddress: boolean;
   readonly isEmpty: boolean;
 }
 
@@ -87,6 +91,17 @@ function putText(texts: Texts, key: string, entry: Entry): void {
 function preparedRegex(entry: Entry, regex: RE2JS): Regex {
   const literal = requiredLiteral(regex.pattern());
   return { entry, regex, literal, mayMatchAddress: /^[0-9a-f.:]*$/.test(literal) };
+}
+
+/** More of them make an expression too large. */
+const mostCombined = 1000;
+
+/** A test that says yes to every text in lower case that one of these may match; undefined when there is none. */
+function combinedTest(regexes: readonly Regex[]): RegExp | undefined {
+  const literals = regexes.map(({ literal }) => literal.replace(/[^0-9a-z]/g, '\\$&'));
+  if (regexes.length > mostCombined || literals.includes('')) return undefined;
+  // Literals only: no text takes long. Beyond ASCII nothing is known of literals.
+  return new RegExp(['[^\\0-\\x7f]', ...literals].join('|'));
 }
 
 function addTo(index: Index, entry: Entry): void {
@@ -127,10 +142,14 @@ function indexOf(allEntries: readonly Entry[], kind: ListKind): Index {
     mailboxes: new Map(),
     networks: { 4: { entries: new Map(), lengths: [] }, 6: { entries: new Map(), lengths: [] } },
     regexes: [],
+    mayMatch: undefined,
+    regexesOfAddress: false,
     isEmpty: entries.length === 0,
   };
   for (const entry of entries) addTo(index, entry);
   for (const networks of [index.networks[4], index.networks[6]]) networks.lengths = networkLengths(networks);
+  index.mayMatch = combinedTest(index.regexes);
+  index.regexesOfAddress = index.regexes.some(({ mayMatchAddress }) => mayMatchAddress);
   return index;
 }
 
@@ -178,9 +197,12 @@ function clientHits(index: Index, { client, clientName }: Subject): Entry[] {
     const bits = bitsOf(client);
     for (const length of networks.lengths) addAll(hits, networks.entries.get(bits.slice(0, length)));
   }
+  const address = client && index.regexesOfAddress ? addressText(client) : undefined;
+  const mayBeNamed = name !== undefined && (index.mayMatch?.test(name) ?? true);
+  if (!mayBeNamed && address === undefined) return hits;
   for (const regex of index.regexes) {
-    const isNamed = name !== undefined && matchesText(regex, clientName ?? name, name);
-    const isHit = isNamed || (client && regex.mayMatchAddress && regex.regex.test(addressText(client)));
+    const isNamed = mayBeNamed && matchesText(regex, clientName ?? name, name);
+    const isHit = isNamed || (address !== undefined && regex.mayMatchAddress && regex.regex.test(address));
     if (isHit) hits.push(regex.entry);
   }
   return hits;
@@ -200,6 +222,7 @@ function mailboxHits(index: Index, address: string | undefined): Entry[] {
   // postgrey's rule is "behind an @ or a dot": without an @, the whole text is not a domain, but what follows a dot is.
   const start = (at >= 0 ? text.lastIndexOf('@') : text.indexOf('.')) + 1;
   if (start > 0) addDomainHits(hits, index.domains, text, start);
+  if (index.mayMatch?.test(text) === false) return hits;
   for (const regex of index.regexes) if (matchesText(regex, address, text)) hits.push(regex.entry);
   return hits;
 }

@@ -115,7 +115,7 @@ async function replayAll(
       if (logged.attempt.time < log.since || logged.attempt.time >= log.until) continue;
       for (const { replay } of runs) {
         const decision = replay.take(logged);
-        await show?.(logged, decision, reading.isLive());
+        if (show) await show(logged, decision, reading.isLive());
       }
     }
     if (!reading.isLive()) progress.show(reading.counts.bytes);

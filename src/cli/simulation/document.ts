@@ -63,16 +63,7 @@ export function outcomeDocument(outcome: Outcome, top: number) {
     logged: outcome.logged,
     verdicts: outcome.verdicts,
     reasons: Object.fromEntries(outcome.reasons),
-    agreement: {
-      accepted: {
-        pass: outcome.agreement['accepted pass'],
-        greylist: outcome.agreement['accepted greylist'],
-      },
-      greylisted: {
-        pass: outcome.agreement['greylisted pass'],
-        greylist: outcome.agreement['greylisted greylist'],
-      },
-    },
+    agreement: outcome.agreement,
     triplets: outcome.triplets,
     triplets_passed: outcome.tripletsPassed,
     triplets_passed_by_awl: outcome.tripletsByAwl,

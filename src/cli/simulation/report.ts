@@ -104,8 +104,8 @@ async function printVerdicts(terminal: Terminal, outcome: Outcome): Promise<void
       { title: 'WOULD BE DEFERRED', align: 'right' },
     ],
     [
-      ['accepted', count(agreement['accepted pass']), count(agreement['accepted greylist'])],
-      ['greylisted', count(agreement['greylisted pass']), count(agreement['greylisted greylist'])],
+      ['accepted', count(agreement.accepted.pass), count(agreement.accepted.greylist)],
+      ['greylisted', count(agreement.greylisted.pass), count(agreement.greylisted.greylist)],
     ],
   );
 }

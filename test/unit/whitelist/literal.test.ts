@@ -14,6 +14,11 @@ const told: readonly (readonly [source: string, literal: string])[] = [
   ['ab|cdef', ''],
   ['(abc)?def', ''],
   ['(?i)abc', ''],
+  ['^(?:smtp\\w*|postfix)[0-9]+-g[0-9]+\\.free\\.fr$', '.free.fr'],
+  ['abc(?:d|\\)e)?fghi', 'fghi'],
+  ['a(?:b(c))defg', ''],
+  ['a(?:[)])defg', ''],
+  ['abcd(?:e|f){2}g|h', ''],
   ['abc\\x41', ''],
   ['abc\\Qd|e\\E', ''],
   ['[]a]bcd', ''],
@@ -45,6 +50,8 @@ test('whatever an expression matches holds its literal', () => {
     '^',
     '$',
     'a{0,1}',
+    '(?:ab|b)',
+    '(?:a|\\.)?',
   ] as const;
   const letters = ['a', 'b', '.', '1', 'A'] as const;
   const some = (list: readonly [string, ...string[]], most: number) =>
