@@ -17,13 +17,13 @@ export function declareLearn(yargs: Argv): Argv {
 /** Learns; status 1 when a log could not be read, though what could be is learned. */
 export async function learn(argv: Arguments, outside: Process): Promise<number> {
   const { values } = settingsFor(argv, outside);
-  const { names, since, until, ...log } = logOptions(argv, outside);
+  const { since, until, ...log } = logOptions(argv, outside);
   // Whatever reads logs is large, and no other command of `db` needs it.
-  const { readAttempts } = await import('../maillog/read.js');
+  const { readLog } = await import('./simulation/reading.js');
   const { createLearner } = await import('../simulate/learn.js');
   const { registrableDomain } = await import('../names/domain.js');
   const learner = createLearner(settingsOf(values), registrableDomain);
-  const reading = readAttempts(names, { ...log, now: outside.now(), stdin: process.stdin });
+  const reading = readLog(log, outside.now(), () => process.stdin);
   for await (const batch of reading.batches) {
     for (const logged of batch) {
       if (logged.attempt.time >= since && logged.attempt.time < until) learner.take(logged);

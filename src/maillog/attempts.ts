@@ -7,7 +7,10 @@ export type Logged = 'accepted' | 'greylisted';
 export interface LoggedAttempt {
   readonly attempt: Attempt;
   readonly logged: Logged;
-  /** Whose lines tell it: the policy server's own, smtpd's refusal, or the delivery of the accepted mail. */
+}
+
+/** With whose lines tell it: the policy server's own, smtpd's refusal, or the delivery of the accepted mail. */
+export interface ToldAttempt extends LoggedAttempt {
   readonly evidence: 'policy' | 'smtpd' | 'delivery';
   /** The policy server's reason, where it logged one: `new`, `triplet found`, `client whitelist` … */
   readonly policyReason?: string | undefined;

@@ -1,6 +1,6 @@
 /** Lines with their times to attempts in time order: unfolds repeated lines, and remembers no more than is open. */
 import { isLoopback, type Address } from '../greylist/address.js';
-import type { LoggedAttempt } from './attempts.js';
+import type { ToldAttempt } from './attempts.js';
 import { createCounts, type ReadingCounts } from './counts.js';
 import { readEvent } from './grammar.js';
 import type { TextPattern } from './greylisting.js';
@@ -41,7 +41,7 @@ export interface Joiner {
   /** So many lines without meaning, the last of them at `time`; none: the time has come without a line. */
   pass: (lines: number, time: number) => void;
   /** The attempts that are ready, in time order; each is given once. */
-  take: () => LoggedAttempt[];
+  take: () => ToldAttempt[];
   /** Gives out what is held; from now on attempts are held back at most so long. */
   hold: (windowSeconds: number) => void;
   /** Ends the log: `take` then gives the rest. */
@@ -146,12 +146,12 @@ export function createJoiner(options: JoinOptions = {}): Joiner {
   const { counts } = joining;
   const windowSeconds = options.windowSeconds ?? 900;
   let heldSeconds = windowSeconds;
-  let ready: LoggedAttempt[] = [];
+  let ready: ToldAttempt[] = [];
   let now = -Infinity;
   let lastLine = '';
   let lastHeader: Header | undefined;
 
-  const out = (value: LoggedAttempt, late: boolean) => {
+  const out = (value: ToldAttempt, late: boolean) => {
     counts[value.logged] += 1;
     if (late) counts.lateAttempts += 1;
     ready.push(value);

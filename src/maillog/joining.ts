@@ -1,6 +1,6 @@
 /** What the joining of lines remembers, and what all kinds of lines do to it. */
 import { parseAddress, type Address } from '../greylist/address.js';
-import type { Logged, LoggedAttempt } from './attempts.js';
+import type { Logged, ToldAttempt } from './attempts.js';
 import type { ReadingCounts } from './counts.js';
 import { detached, readableTriple } from './fields.js';
 import type { TextPattern } from './greylisting.js';
@@ -85,7 +85,7 @@ interface Told {
   /** Empty or NOQUEUE when there is none. */
   readonly queueId: string;
   readonly logged: Logged;
-  readonly evidence: LoggedAttempt['evidence'];
+  readonly evidence: ToldAttempt['evidence'];
   readonly policyReason?: string;
 }
 
@@ -93,7 +93,7 @@ interface Told {
 export function addAttempt(joining: Joining, opening: Opening, told: Told): void {
   const hasQueueId = told.queueId !== '' && told.queueId !== 'NOQUEUE';
   const [clientName, sender, recipient] = readableTriple(opening.clientName, told.sender, told.recipient);
-  const value: LoggedAttempt = {
+  const value: ToldAttempt = {
     attempt: {
       time: opening.time,
       client: opening.client.address,

@@ -3,11 +3,11 @@
  * until nothing older can come, at most for a window of the log's time, and at most so many. What comes later still
  * is given out at once, out of order, and counted by the caller.
  */
-import type { LoggedAttempt } from './attempts.js';
+import type { ToldAttempt } from './attempts.js';
 
 /** An attempt that waits for its turn. */
 export interface Held {
-  value: LoggedAttempt;
+  value: ToldAttempt;
   readonly time: number;
   /** Which of two attempts of the same second came first in the log. */
   readonly line: number;
@@ -15,9 +15,9 @@ export interface Held {
 
 export interface TimeOrder {
   /** Holds an attempt; `line` is the number of the line that tells its time. */
-  readonly add: (value: LoggedAttempt, line: number) => Held;
+  readonly add: (value: ToldAttempt, line: number) => Held;
   /** Gives out, in order, what is older than `time`, and the oldest while more than the most are held. */
-  readonly release: (time: number, out: (value: LoggedAttempt, late: boolean) => void) => void;
+  readonly release: (time: number, out: (value: ToldAttempt, late: boolean) => void) => void;
 }
 
 function precedes(a: Held, b: Held): boolean {

@@ -1,6 +1,6 @@
 /** Log files to attempts in time order, to their ends or as they grow. */
 import { reasonOf } from '../greylist/failure.js';
-import type { LoggedAttempt } from './attempts.js';
+import type { LoggedAttempt, ToldAttempt } from './attempts.js';
 import type { ReadingCounts } from './counts.js';
 import { createCursor, type Cursor } from './cursor.js';
 import { createJoiner, type Joiner, type JoinOptions } from './join.js';
@@ -30,9 +30,9 @@ export interface ReadOptions extends JoinOptions {
   readonly follow?: FollowOptions | undefined;
 }
 
-export interface Reading {
-  /** The attempts, in batches, in time order; batches of a log without mail are empty. Reads only while it is asked. */
-  readonly batches: AsyncGenerator<LoggedAttempt[], void, undefined>;
+export interface Reading<Told = LoggedAttempt> {
+  /** The attempts, in batches, in time order; batches of a log without mail are empty. */
+  readonly batches: AsyncGenerator<Told[], void, undefined>;
   /** Grows while reading. */
   readonly counts: ReadingCounts;
   /** Sources that could not be read, or not to their end. Grows while reading. */
@@ -80,8 +80,11 @@ interface Course {
   isFollowedLater: boolean;
 }
 
-/** Reads files, gzip or not, and `-`, in any order. Nothing is opened before the first batch is asked for. */
-export function readAttempts(names: readonly string[], options: ReadOptions): Reading {
+/**
+ * Reads files, gzip or not, and `-`, in any order. Nothing is opened before the first batch is asked for, and nothing is read but
+ * while a batch is asked for.
+ */
+export function readAttempts(names: readonly string[], options: ReadOptions): Reading<ToldAttempt> {
   const joiner = createJoiner(options);
   const { counts } = joiner;
   const problems: SourceProblem[] = [];
@@ -92,7 +95,7 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
   });
   // Ends the following too when nobody asks for more batches.
   const abandoned = new AbortController();
-  let beforeLive: LoggedAttempt[] | undefined;
+  let beforeLive: ToldAttempt[] | undefined;
   let isLive = false;
 
   const goLive = () => {
@@ -163,7 +166,7 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
     yield joiner.take();
   }
 
-  async function* read(): AsyncGenerator<LoggedAttempt[], void, undefined> {
+  async function* read(): AsyncGenerator<ToldAttempt[], void, undefined> {
     const course: Course = { cursors: [], followed: undefined, isFollowedLater: false };
     const clock = options.follow && createLiveClock(options.follow.clock);
     const steps = readLines(course);

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { addressText } from '#src/greylist/address.js';
-import type { LoggedAttempt } from '#src/maillog/attempts.js';
+import type { ToldAttempt } from '#src/maillog/attempts.js';
 import { createJoiner, type JoinOptions } from '#src/maillog/join.js';
 import { readAttempts, type ReadOptions } from '#src/maillog/read.js';
 import { createStampReader } from '#src/maillog/timestamps.js';
@@ -54,7 +54,7 @@ export function policed(): Rcpt[] {
 }
 
 /** Attempts in words: `time client sender recipient logged evidence`, for comparing. */
-export function told({ attempt, logged, evidence, policyReason }: LoggedAttempt): string {
+export function told({ attempt, logged, evidence, policyReason }: ToldAttempt): string {
   const client = `${attempt.clientName}[${addressText(attempt.client)}]`;
   const why = policyReason === undefined ? '' : ` (${policyReason})`;
   return `${client} <${attempt.sender}> <${attempt.recipient}> ${logged} by ${evidence}${why}`;
@@ -64,7 +64,7 @@ export function told({ attempt, logged, evidence, policyReason }: LoggedAttempt)
 export function join(lines: readonly string[], options: JoinOptions = {}) {
   const joiner = createJoiner(options);
   const stamps = createStampReader({ writtenAt: now, localTime: utc });
-  const attempts: LoggedAttempt[] = [];
+  const attempts: ToldAttempt[] = [];
   lines.forEach((given, index) => {
     const stamp = new Date((now - 10_000 + index) * 1000).toISOString();
     const line = Buffer.from(/^\d{4}-/.test(given) ? given : `${stamp} mx ${given}`).toString('latin1');
@@ -80,7 +80,7 @@ export function join(lines: readonly string[], options: JoinOptions = {}) {
 /** Reads sources to the end. */
 export async function readAll(names: readonly string[], options: Partial<ReadOptions> = {}) {
   const reading = readAttempts(names, { now, localTime: utc, ...options });
-  const attempts: LoggedAttempt[] = [];
+  const attempts: ToldAttempt[] = [];
   for await (const batch of reading.batches) attempts.push(...batch);
   return { attempts, counts: reading.counts, problems: reading.problems };
 }

@@ -31,7 +31,6 @@ export function attemptOf(parts: AttemptParts = {}): LoggedAttempt {
       recipient: parts.recipient ?? 'bob@example.org',
     },
     logged: parts.logged ?? 'greylisted',
-    evidence: 'smtpd',
   };
 }
 

@@ -10,7 +10,7 @@ import { Failure, reasonOf } from '../../greylist/failure.js';
 import { printable } from '../../greylist/printable.js';
 import { allClients, allEntries, type Store } from '../../greylist/store.js';
 import type { LoggedAttempt } from '../../maillog/attempts.js';
-import { readAttempts, type Reading } from '../../maillog/read.js';
+import type { Reading } from '../../maillog/read.js';
 import { registrableDomain } from '../../names/domain.js';
 import { createProgress } from '../../output/progress.js';
 import type { Terminal } from '../../output/terminal.js';
@@ -39,6 +39,7 @@ import {
 } from '../simulation/document.js';
 import { followUntilSignal, liveLine, standardInput } from '../simulation/live.js';
 import { assumedRetry, declareLog, logOptions, type LogOptions } from '../simulation/options.js';
+import { readLog } from '../simulation/reading.js';
 import { printComparison, printOutcome, printReading, printSuggestions } from '../simulation/report.js';
 import { combinations, type Combination } from '../simulation/sweep.js';
 
@@ -190,6 +191,7 @@ export async function run(argv: Arguments, outside: Process): Promise<number> {
   const combos = combinations(sweeps, givenSettings(argv), (given) => resolveGiven(given, outside));
   for (const { resolved } of combos) refuseProblems(resolved);
   keepHeapSmall();
+  const reading = readLog(log, outside.now(), () => standardInput(follow), follow);
   const runs = await withReadableStore(values, outside, isWithDb, async (store) => {
     const match = remembered(await loadLists(values, store, outside.stderr));
     const started = combos.map((combination, index): Run => {
@@ -205,15 +207,6 @@ export async function run(argv: Arguments, outside: Process): Promise<number> {
     });
     if (isWithDb) await preload(started, store);
     return started;
-  });
-  const { names, year, isLocal, greylistPattern } = log;
-  const reading = readAttempts(names, {
-    now: outside.now(),
-    stdin: standardInput(follow),
-    year,
-    isLocal,
-    follow,
-    ...(greylistPattern && { greylistPattern }),
   });
   const terminal = terminalFor(values, outside);
   const show = showDecisions(terminal, wantsEach, values.json);

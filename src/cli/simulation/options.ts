@@ -1,22 +1,19 @@
 import type { Argv } from 'yargs';
 import { readDuration, readInteger } from '../../config/value.js';
-import { contains, isLoopback, parseNetwork, type Address, type Network } from '../../greylist/address.js';
+import { parseNetwork, type Network } from '../../greylist/address.js';
 import { Failure, reasonOf } from '../../greylist/failure.js';
 import { excerpt } from '../../greylist/printable.js';
 import { parseTime } from '../time.js';
 import { nameOf, readOption } from '../arguments.js';
 import type { Arguments, Process } from '../context.js';
 import { parsePattern } from '../../whitelist/pattern.js';
+import type { Log } from './reading.js';
 
 /** What of a log is to be read, and how. */
-export interface LogOptions {
-  readonly names: readonly string[];
-  readonly year: number | undefined;
+export interface LogOptions extends Log {
   /** Epoch seconds. */
   readonly since: number;
   readonly until: number;
-  readonly isLocal: (address: Address) => boolean;
-  readonly greylistPattern: { test(text: string): boolean } | undefined;
 }
 
 /** The options of every command that reads logs. */
@@ -57,22 +54,22 @@ function listOf(argv: Arguments, name: string): string[] {
   return texts.map(String);
 }
 
-function localTo(texts: readonly string[]): (address: Address) => boolean {
-  if (texts.length === 0) return isLoopback;
-  const networks = texts
+function networksOf(texts: readonly string[]): Network[] | undefined {
+  if (texts.length === 0) return undefined;
+  return texts
     .flatMap((text) => text.split(/[\s,]+/))
     .filter(Boolean)
-    .map((text): Network => {
+    .map((text) => {
       const network = parseNetwork(text);
       if (!network) throw new Failure(`--mynetworks: "${excerpt(text)}" is not a network`, { kind: 'usage' });
       return network;
     });
-  return (address) => networks.some((network) => contains(network, address));
 }
 
-function readPattern(text: string): { test(text: string): boolean } {
+function checkedPattern(text: string): string {
   try {
-    return parsePattern(text);
+    parsePattern(text);
+    return text;
   } catch (error) {
     throw new Failure(`--greylist-pattern: ${reasonOf(error)}`, { kind: 'usage', cause: error });
   }
@@ -86,8 +83,8 @@ export function logOptions(argv: Arguments, outside: Process): LogOptions {
     year: readOption(argv, 'year', (text) => readInteger(text, 1970, 9999)),
     since: time('since') ?? -Infinity,
     until: time('until') ?? Infinity,
-    isLocal: localTo(listOf(argv, 'mynetworks')),
-    greylistPattern: readOption(argv, 'greylist-pattern', readPattern),
+    ownNetworks: networksOf(listOf(argv, 'mynetworks')),
+    greylistPattern: readOption(argv, 'greylist-pattern', checkedPattern),
   };
 }
 
