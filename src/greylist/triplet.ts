@@ -37,8 +37,9 @@ function withoutBatvTag(localPart: string): string {
  */
 export function foldSender(sender: string): string {
   const at = sender.indexOf('@');
-  if (at < 0) return sender.toLowerCase();
-  const localPart = withoutBatvTag(sender.slice(0, at))
+  const whole = at < 0 ? '' : sender.slice(0, at);
+  if (!/^prvs=|[+\d]/.test(whole)) return sender.toLowerCase();
+  const localPart = withoutBatvTag(whole)
     .replace(/\+.*/s, '')
     .replace(/\b\d+\b/g, '#');
   return (localPart + sender.slice(at)).toLowerCase();

@@ -44,7 +44,7 @@ export interface Outcome {
   readonly networks: Top<{ triplets: number; attempts: number }>;
 
   /** `isReturn`: a triplet that was met as new has come back. */
-  decided(logged: LoggedAttempt, decision: Decision, senderDomain: string, isReturn: boolean): void;
+  decided(logged: LoggedAttempt, decision: Decision, isReturn: boolean): void;
   /** An assumed retry was decided. */
   assumedDecided(decision: Decision): void;
   /** A message whose return is assumed has passed; `isFirst` when its triplet had not passed before. */
@@ -53,6 +53,11 @@ export interface Outcome {
   /** A triplet came back and passed by the auto-whitelist. */
   returnedOtherwise(): void;
   gaveUp(): void;
+}
+
+/** The part of a sender's address by which senders are summed up; `<>` for the null sender. */
+export function senderDomainOf(sender: string): string {
+  return sender === '' ? '<>' : sender.slice(sender.lastIndexOf('@') + 1).toLowerCase();
 }
 
 /** Nothing has come out yet. */
@@ -76,7 +81,7 @@ export function createOutcome(): Outcome {
     assumedDelays: createDurations(),
     senders: createTop('seconds'),
     networks: createTop('triplets'),
-    decided: ({ logged }, decision, senderDomain, isReturn) => {
+    decided: ({ attempt, logged }, decision, isReturn) => {
       const { verdict, reason, delaySeconds } = decision;
       outcome.attempts += 1;
       outcome.logged[logged] += 1;
@@ -88,7 +93,7 @@ export function createOutcome(): Outcome {
       if (delaySeconds === undefined) return;
       outcome.tripletsPassed += isReturn ? 1 : 0;
       outcome.observedDelays.add(delaySeconds);
-      outcome.senders.add(senderDomain, {
+      outcome.senders.add(senderDomainOf(attempt.sender), {
         ...{ messages: 1, observedSeconds: delaySeconds, assumedSeconds: 0, seconds: delaySeconds },
       });
     },

@@ -8,7 +8,7 @@ import type { Settings } from '../greylist/settings.js';
 import type { LoggedAttempt } from '../maillog/attempts.js';
 import type { Match } from '../whitelist/matcher.js';
 import { createReplayMemory, type ReplayMemory } from './memory.js';
-import { createOutcome, type Outcome } from './outcome.js';
+import { createOutcome, senderDomainOf, type Outcome } from './outcome.js';
 import { createRetries } from './retries.js';
 import type { Suggester } from './suggest.js';
 
@@ -31,11 +31,6 @@ export interface Replay {
   take(logged: LoggedAttempt): Decision;
   /** Lets the assumed retries after the last attempt happen, and counts what never came back. */
   finish(): void;
-}
-
-/** The part of a sender's address by which senders are summed up; `<>` for the null sender. */
-function senderDomainOf(sender: string): string {
-  return sender === '' ? '<>' : sender.slice(sender.lastIndexOf('@') + 1).toLowerCase();
 }
 
 /** Starts a rehearsal under these settings with an empty memory. */
@@ -92,21 +87,20 @@ export function createReplay(options: ReplayOptions): Replay {
       comeBack(lastTime);
       memory.tidy(lastTime);
       const prepared = prepare(attempt, lastTime);
-      const senderDomain = senderDomainOf(attempt.sender);
       if (prepared.exemption !== undefined) {
         const { decision } = decide(prepared, {});
-        outcome.decided(logged, decision, senderDomain, false);
+        outcome.decided(logged, decision, false);
         return decision;
       }
       const { decision, isReturn } = settle(prepared, suggester?.patternOf(attempt));
-      outcome.decided(logged, decision, senderDomain, isReturn);
+      outcome.decided(logged, decision, isReturn);
       const deferredAt = memory.noteDeferral(
         prepared.triplet,
         logged.logged === 'greylisted' ? lastTime : undefined,
       );
-      if (deferredAt !== undefined) retries.observe(lastTime - deferredAt, senderDomain);
+      if (deferredAt !== undefined) retries.observe(lastTime - deferredAt, senderDomainOf(attempt.sender));
       if (decision.verdict === 'greylist' && logged.logged === 'accepted')
-        retries.schedule(prepared, senderDomain);
+        retries.schedule(prepared, senderDomainOf(attempt.sender));
       suggester?.decided(logged, prepared, decision);
       return decision;
     },

@@ -33,9 +33,10 @@ export interface Whitelist {
 
 type EntryMap = Map<string, Entry[]>;
 
-/** Entries by text; no key is longer than `longest`, so that longer texts need no look-up. */
+/** Entries by text; no key is longer than `longest`, so that longer texts need no look-up; nor do those without a mark. */
 interface Texts {
   readonly entries: EntryMap;
+  readonly marks: Uint8Array;
   longest: number;
 }
 
@@ -83,8 +84,21 @@ function put(map: EntryMap, key: string, entry: Entry): void {
   else map.set(key, [entry]);
 }
 
+const markCount = 8192;
+
+/** Where the text from `start` on has its mark: by its length and its first two characters, much cheaper than a look-up. */
+function markOf(text: string, start: number): number {
+  const code = text.charCodeAt(start) * 31 + text.charCodeAt(start + 1);
+  return (code * 31 + text.length - start) & (markCount - 1);
+}
+
+function noTexts(): Texts {
+  return { entries: new Map(), marks: new Uint8Array(markCount), longest: 0 };
+}
+
 function putText(texts: Texts, key: string, entry: Entry): void {
   put(texts.entries, key, entry);
+  texts.marks[markOf(key, 0)] = 1;
   texts.longest = Math.max(texts.longest, key.length);
 }
 
@@ -137,8 +151,8 @@ function networkLengths(networks: Networks): number[] {
 function indexOf(allEntries: readonly Entry[], kind: ListKind): Index {
   const entries = allEntries.filter((entry) => entry.kind === kind);
   const index: Index = {
-    domains: { entries: new Map(), longest: 0 },
-    users: { entries: new Map(), longest: 0 },
+    domains: noTexts(),
+    users: noTexts(),
     mailboxes: new Map(),
     networks: { 4: { entries: new Map(), lengths: [] }, 6: { entries: new Map(), lengths: [] } },
     regexes: [],
@@ -161,7 +175,8 @@ function addAll(hits: Entry[], found: readonly Entry[] | undefined): void {
 function addDomainHits(hits: Entry[], domains: Texts, text: string, start: number): void {
   let from = start;
   do {
-    if (text.length - from <= domains.longest) addAll(hits, domains.entries.get(text.slice(from)));
+    if (text.length - from <= domains.longest && domains.marks[markOf(text, from)] === 1)
+      addAll(hits, domains.entries.get(text.slice(from)));
     from = text.indexOf('.', from) + 1;
   } while (from > 0);
 }
@@ -182,14 +197,17 @@ function matchesText({ regex, literal }: Regex, text: string, folded: string): b
 /** The ways to read a local part as user, or as user+extension with an extension that is not empty. */
 function usersOf(localPart: string, longest: number): string[] {
   const users = localPart.length <= longest ? [localPart] : [];
-  for (let plus = Math.min(localPart.length - 2, longest); plus >= 0; plus -= 1) {
-    if (localPart[plus] === '+') users.push(localPart.slice(0, plus));
+  let plus = Math.min(localPart.length - 2, longest) + 1;
+  while (plus > 0) {
+    plus = localPart.lastIndexOf('+', plus - 1);
+    if (plus >= 0) users.push(localPart.slice(0, plus));
   }
   return users;
 }
 
 function clientHits(index: Index, { client, clientName }: Subject): Entry[] {
   const hits: Entry[] = [];
+  if (index.isEmpty) return hits;
   const name = clientName?.toLowerCase();
   if (name !== undefined) addDomainHits(hits, index.domains, name, 0);
   const networks = client && index.networks[client.family];
