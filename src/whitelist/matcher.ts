@@ -8,7 +8,7 @@
  * first, then the entry that was given first.
  */
 import type { RE2JS } from 're2js';
-import { addressText, type Address } from '../greylist/address.js';
+import { addressText, type Address, type Network } from '../greylist/address.js';
 import type { Attempt } from '../greylist/attempt.js';
 import type { ListKind } from '../greylist/store.js';
 import { requiredLiteral } from './literal.js';
@@ -40,9 +40,13 @@ interface Texts {
   longest: number;
 }
 
-/** Networks of one family: entries by the bits of their prefix, and the lengths that occur, longest first. */
+/**
+ * Networks of one family: entries by the bits of their prefix, and the lengths that occur, longest first. Every address in one of
+ * them has a mark at its first two bytes.
+ */
 interface Networks {
   readonly entries: EntryMap;
+  readonly marks: Uint8Array;
   lengths: number[];
 }
 
@@ -131,15 +135,27 @@ function addTo(index: Index, entry: Entry): void {
       put(index.mailboxes, `${rule.user}@${rule.domain}`, entry);
       index.users.longest = Math.max(index.users.longest, rule.user.length);
       break;
-    case 'network': {
-      const { address, prefixLength } = rule.network;
-      put(index.networks[address.family].entries, bitsOf(address).slice(0, prefixLength), entry);
+    case 'network':
+      putNetwork(index.networks[rule.network.address.family], rule.network, entry);
       break;
-    }
     case 'regex':
       index.regexes.push(preparedRegex(entry, rule.regex));
       break;
   }
+}
+
+function noNetworks(): Networks {
+  return { entries: new Map(), marks: new Uint8Array(65_536), lengths: [] };
+}
+
+function firstTwoBytes({ bytes }: Address): number {
+  return ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
+}
+
+function putNetwork({ entries, marks }: Networks, { address, prefixLength }: Network, entry: Entry): void {
+  put(entries, bitsOf(address).slice(0, prefixLength), entry);
+  const first = firstTwoBytes(address);
+  marks.fill(1, first, first + 2 ** Math.max(0, 16 - prefixLength));
 }
 
 function networkLengths(networks: Networks): number[] {
@@ -154,7 +170,7 @@ function indexOf(allEntries: readonly Entry[], kind: ListKind): Index {
     domains: noTexts(),
     users: noTexts(),
     mailboxes: new Map(),
-    networks: { 4: { entries: new Map(), lengths: [] }, 6: { entries: new Map(), lengths: [] } },
+    networks: { 4: noNetworks(), 6: noNetworks() },
     regexes: [],
     mayMatch: undefined,
     regexesOfAddress: false,
@@ -173,6 +189,7 @@ function addAll(hits: Entry[], found: readonly Entry[] | undefined): void {
 
 /** Adds the entries for `text` from `start` on, and from behind every later dot on. */
 function addDomainHits(hits: Entry[], domains: Texts, text: string, start: number): void {
+  if (domains.longest === 0) return;
   let from = start;
   do {
     if (text.length - from <= domains.longest && domains.marks[markOf(text, from)] === 1)
@@ -211,7 +228,7 @@ function clientHits(index: Index, { client, clientName }: Subject): Entry[] {
   const name = clientName?.toLowerCase();
   if (name !== undefined) addDomainHits(hits, index.domains, name, 0);
   const networks = client && index.networks[client.family];
-  if (networks && networks.lengths.length > 0) {
+  if (client && networks?.marks[firstTwoBytes(client)] === 1) {
     const bits = bitsOf(client);
     for (const length of networks.lengths) addAll(hits, networks.entries.get(bits.slice(0, length)));
   }

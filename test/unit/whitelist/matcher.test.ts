@@ -187,6 +187,25 @@ test('addresses made of nothing but dots, plus signs or at signs are answered', 
   }
 });
 
+test('networks wider than two octets hold their first and last addresses', () => {
+  const whitelist = compile(entriesOf('client', '192.0.0.0/9', '10.4.0.0/14', '172.16.5.0/24', '2000::/3'));
+  for (const [client, expected] of [
+    ['192.0.0.0', '192.0.0.0/9'],
+    ['192.127.255.255', '192.0.0.0/9'],
+    ['10.4.0.0', '10.4.0.0/14'],
+    ['10.7.255.255', '10.4.0.0/14'],
+    ['172.16.5.9', '172.16.5.0/24'],
+    ['3fff::1', '2000::/3'],
+  ] as const)
+    assert.equal(ask(whitelist, { client }), `client whitelist: ${expected}`);
+  for (const client of ['191.255.255.255', '192.128.0.0', '10.8.0.0', '172.16.6.1', '4000::1'])
+    assert.equal(ask(whitelist, { client }), 'none');
+  assert.equal(
+    ask(compile(entriesOf('client', '0.0.0.0/0')), { client: '255.255.1.1' }),
+    'client whitelist: 0.0.0.0/0',
+  );
+});
+
 test('a hundred thousand entries are told apart', () => {
   const lines = Array.from({ length: 100_000 }, (_, index) =>
     index % 2 === 0 ? `host${index}.example.com` : `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`,
