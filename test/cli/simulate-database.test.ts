@@ -1,0 +1,109 @@
+/** `greyctl simulate` beside a database, and `greyctl db learn`. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { run } from '../support/greyctl.js';
+import { request } from '../support/policy-client.js';
+import { testServer } from '../support/server.js';
+import { deferral, delivery, example, objects, world } from '../support/small-logs.js';
+
+/** All that is in a database, as `db list` tells it. */
+async function listed(folder: string): Promise<string> {
+  return (await run(['db', 'list', '--json', `--db=${folder}/greyctl.db`])).stdout;
+}
+
+function checksum(content: Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
+/** A log of the last hours: a triplet that came back, and one that did not. */
+function recentLog(): string {
+  const at = (secondsAgo: number) => new Date(Date.now() - secondsAgo * 1000).toISOString();
+  return [
+    deferral({ at: at(8000) }),
+    deferral({ at: at(7900), sender: 'spam@example.com' }),
+    delivery({ at: at(7000) }),
+  ].join('');
+}
+
+test('--with-db begins with what the database remembers, and leaves it as it is', async (t) => {
+  const { simulate, greyctl, file, folder } = await world(t);
+  const past = await file('past', deferral() + delivery());
+  const since = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+  const lately = (text: string) => text.replaceAll('2026-11-16', since);
+  await file('past', lately(deferral() + delivery()));
+  assert.equal((await greyctl(['db', 'learn', past])).status, 0);
+  const log = await file('log', lately(deferral({ at: '2026-11-16T09:00:00Z' })));
+  const before = [checksum(await readFile(path.join(folder, 'greyctl.db'))), await listed(folder)];
+  const reason = async (...args: string[]) =>
+    objects((await simulate(['--decisions', ...args, log])).stdout)[0]?.['reason'];
+  assert.equal(await reason(), 'new');
+  assert.equal(await reason('--with-db'), 'triplet found');
+  assert.deepEqual([checksum(await readFile(path.join(folder, 'greyctl.db'))), await listed(folder)], before);
+});
+
+test('--with-db without a database says so and creates none', async (t) => {
+  const { simulate, folder } = await world(t);
+  const { status, stderr } = await simulate(['--with-db', '--json', example]);
+  assert.equal(status, 0);
+  assert.match(stderr, /^greyctl: there is no database .*greyctl\.db yet\n$/);
+  assert.equal(existsSync(path.join(folder, 'greyctl.db')), false);
+});
+
+test('entries of the whitelist in the database are heeded', async (t) => {
+  const { simulate, greyctl, file } = await world(t);
+  const log = await file('log', deferral({ client: 'mx.example.net[192.0.2.5]' }));
+  await greyctl(['whitelist', 'add', 'example.net']);
+  const [decision] = objects((await simulate(['--decisions', log])).stdout);
+  assert.equal(decision?.['reason'], 'client whitelist');
+});
+
+test('what db learn has learned passes at once when the server starts', async (t) => {
+  const { greyctl, file, folder } = await world(t);
+  const log = await file('log', recentLog());
+  const { status, stdout } = await greyctl(['db', 'learn', log]);
+  assert.deepEqual(
+    { status, stdout },
+    {
+      status: 0,
+      stdout:
+        'learned from the log: 1 triplet that passed and 0 clients that earned the auto-whitelist; 1 new, 0 changed\n',
+    },
+  );
+  const server = await testServer(t, [], { folder });
+  const client = await server.client();
+  const mail = { client_address: '192.0.2.5', client_name: 'unknown', recipient: 'bob@example.org' };
+  assert.equal(await client.ask(request({ ...mail, sender: 'alice@example.com' })), 'DUNNO');
+  assert.match(await client.ask(request({ ...mail, sender: 'spam@example.com' })), /Greylisted/);
+});
+
+test('db learn done twice changes nothing', async (t) => {
+  const { greyctl, file, folder } = await world(t);
+  const log = await file('log', recentLog());
+  await greyctl(['db', 'learn', log]);
+  const before = await listed(folder);
+  assert.notEqual(before, '');
+  const again = objects((await greyctl(['db', 'learn', '--json', log])).stdout);
+  assert.deepEqual(again, [{ triplets: 1, awl_clients: 0, added: 0, changed: 0 }]);
+  assert.equal(await listed(folder), before);
+});
+
+test('db learn --dry-run says what it would learn and writes nothing', async (t) => {
+  const { greyctl, file, folder } = await world(t);
+  const log = await file('log', recentLog());
+  const { stdout } = await greyctl(['db', 'learn', '--dry-run', '--json', log]);
+  assert.deepEqual(objects(stdout), [{ triplets: 1, awl_clients: 0, added: null, changed: null }]);
+  assert.equal(existsSync(path.join(folder, 'greyctl.db')), false);
+});
+
+test('db learn learns from what can be read and names what cannot', async (t) => {
+  const { greyctl, file } = await world(t);
+  const log = await file('log', recentLog());
+  const { status, stdout, stderr } = await greyctl(['db', 'learn', '--json', 'missing', log]);
+  assert.equal(status, 1);
+  assert.match(stderr, /^greyctl: missing: /);
+  assert.equal(objects(stdout)[0]?.['triplets'], 1);
+});
