@@ -45,6 +45,8 @@ type Waits = Record<'messages' | 'seconds', number>;
 
 const mostPursuits = 200_000;
 const mostNetworks = 64;
+/** Twice what a Top keeps. */
+const mostWidths = 200_000;
 /** A sender gives up after this time (RFC 5321, section 4.5.4.1); what comes later is another mail. */
 const longestPursuitSeconds = 5 * 86_400;
 
@@ -62,6 +64,7 @@ export function createSuggester(
   const pursuits = new Map<string, Pursuit>();
   const pools = createTop<Waits>('seconds');
   const slow = createTop<Waits>('seconds');
+  /** The most networks that one message of a pool was tried from; of as many pools as matter, at most twice. */
   const widest = new Map<string, number>();
   /** By entry: what never came back of its clients, less what came back from elsewhere. */
   const lost = createTop<{ triplets: number }>('triplets');
@@ -73,6 +76,12 @@ export function createSuggester(
       pursuits.delete(key);
       excess -= 1;
     }
+  }
+
+  function noteWidth(pattern: string, networks: number): void {
+    widest.set(pattern, Math.max(widest.get(pattern) ?? 0, networks));
+    if (widest.size <= mostWidths) return;
+    for (const name of widest.keys()) if (!pools.has(name)) widest.delete(name);
   }
 
   function underWay(key: string, now: number): Pursuit | undefined {
@@ -88,7 +97,7 @@ export function createSuggester(
     if (size > 1) {
       lost.add(pattern, { triplets: 1 - clients.size });
       pools.add(pattern, { messages: 1, seconds });
-      widest.set(pattern, Math.max(widest.get(pattern) ?? 0, size));
+      noteWidth(pattern, size);
     } else if (seconds >= slowSeconds) {
       slow.add(pattern, { messages: 1, seconds });
     }

@@ -2,6 +2,8 @@
 export interface Top<Sums extends Record<string, number>> {
   /** Adds to the sums of `name`. */
   add(name: string, sums: Sums): void;
+  /** True while the name is kept. */
+  has(name: string): boolean;
   /** The names with the largest sums of `by`, largest first. */
   largest(by: keyof Sums, limit: number): Row<Sums>[];
 }
@@ -41,6 +43,7 @@ export function createTop<Sums extends Record<string, number>>(weight: keyof Sum
       }
       for (const key in sums) known[key] = (Number(known[key]) + Number(sums[key])) as Sums[typeof key];
     },
+    has: (name) => names.has(name),
     largest: (by, limit) => {
       const compare = (one: Row<Sums>, other: Row<Sums>) =>
         Number(other.sums[by]) - Number(one.sums[by]) || (one.name < other.name ? -1 : 1);

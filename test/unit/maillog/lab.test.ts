@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after } from 'node:test';
+import { after, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { addressText, parseAddress } from '#src/greylist/address.js';
 import { internalForm } from '#src/maillog/fields.js';
+import { repositoryRoot } from '../../support/greyctl.js';
 import { labFile, labTest, policed, readAll } from '../../support/maillog.js';
 import { random } from '../../support/random.js';
 
@@ -113,6 +114,27 @@ for (const encoding of encodings) {
     }
   });
 }
+
+test('the first mails of the example log, cut at every byte into two files, give the same', async () => {
+  const example = readFileSync(path.join(repositoryRoot, 'test/fixtures/example-mail.log'));
+  const content = example.subarray(0, example.indexOf('\n', 1500) + 1);
+  const halves = [path.join(folder, 'every.1'), path.join(folder, 'every.2')] as const;
+  const whole = path.join(folder, 'every');
+  writeFileSync(whole, content);
+  const { attempts, counts } = await readingOf([whole]);
+  assert.ok(attempts.length >= 3, `${attempts.length} attempts`);
+  for (let cut = 0; cut <= content.length; cut += 1) {
+    writeFileSync(halves[0], content.subarray(0, cut));
+    writeFileSync(halves[1], content.subarray(cut));
+    const found = await readingOf(cut % 2 === 0 ? halves : halves.toReversed());
+    const expected = { attempts, counts, problems: [] };
+    assert.deepEqual(
+      { attempts: found.attempts, counts: found.counts, problems: found.problems },
+      expected,
+      `cut at ${cut}`,
+    );
+  }
+});
 
 labTest('a log beside its packed beginning is read once', async () => {
   const whole = await readingOf([labFile('mail.log.rfc3339')]);

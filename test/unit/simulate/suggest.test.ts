@@ -117,3 +117,18 @@ test('the suggestion that saves most comes first, and no more are given than ask
     ['b.example', 'c.example'],
   );
 });
+
+test('the widths of pools are remembered of as many as matter, however many strangers look like one', () => {
+  const suggester = createSuggester(registrableDomain, 2 * hour);
+  const replay = replayOf({}, { suggester });
+  for (const part of pool) replay.take(attemptOf(part));
+  for (let index = 0; index < 210_000; index += 1) {
+    const stranger = { at: 2 * hour + index, name: `mx.s${index}.example`, sender: `a@s${index}.example` };
+    replay.take(attemptOf({ ...stranger, client: '192.0.2.5' }));
+    replay.take(attemptOf({ ...stranger, client: '198.51.100.5', logged: 'accepted' }));
+  }
+  assert.deepEqual(
+    suggester.suggestions(1).map(({ pattern, networks }) => [pattern, networks]),
+    [['pool.example', 3]],
+  );
+});

@@ -1,0 +1,138 @@
+/** Rehearsals of the same log under one or several combinations of settings, from their beginning to their end. */
+import { existsSync, statSync } from 'node:fs';
+import { settingsOf } from '../../config/resolve.js';
+import type { Values } from '../../config/options.js';
+import type { Attempt } from '../../greylist/attempt.js';
+import type { Decision } from '../../greylist/decide.js';
+import { reasonOf } from '../../greylist/failure.js';
+import { printable } from '../../greylist/printable.js';
+import { allClients, allEntries, type Store } from '../../greylist/store.js';
+import type { LoggedAttempt } from '../../maillog/attempts.js';
+import type { Reading } from '../../maillog/read.js';
+import { registrableDomain } from '../../names/domain.js';
+import { createProgress } from '../../output/progress.js';
+import { createReplay, type Replay } from '../../simulate/replay.js';
+import type { Suggester } from '../../simulate/suggest.js';
+import { MemoryStore } from '../../store/memory.js';
+import type { Match, Whitelist } from '../../whitelist/matcher.js';
+import { databaseLocation, withExistingStore, withStore, type Process } from '../context.js';
+import { loadLists } from '../lists.js';
+import type { LogOptions } from './options.js';
+import type { Combination } from './sweep.js';
+
+/** A rehearsal under one combination of settings. */
+export interface Run {
+  readonly combination: Combination;
+  readonly replay: Replay;
+}
+
+export interface RehearsalOptions {
+  readonly combinations: readonly Combination[];
+  /** When senders come back of whom the log shows no retry. */
+  readonly assumedRetrySeconds: number;
+  /** Begin with what the database remembers. */
+  readonly isWithDb: boolean;
+  readonly suggester: Suggester | undefined;
+}
+
+/** Calls `use` with the database where there is one that can be read; the rehearsal does without it otherwise, and says so. */
+async function withReadableStore<T>(
+  values: Values,
+  outside: Process,
+  isWanted: boolean,
+  use: (store: Store) => Promise<T>,
+): Promise<T> {
+  if (isWanted) return withExistingStore(values, outside, use);
+  if (existsSync(databaseLocation(values, outside))) {
+    try {
+      return await withStore(values, outside, use);
+    } catch (error) {
+      outside.stderr.write(`greyctl: without the whitelist of the database: ${printable(reasonOf(error))}\n`);
+    }
+  }
+  return use(new MemoryStore());
+}
+
+/** What several rehearsals ask of the same attempt is looked up once. */
+function remembered(lists: Whitelist): (attempt: Attempt, now: number) => Match | undefined {
+  let last: Attempt | undefined;
+  let match: Match | undefined;
+  return (attempt, now) => {
+    if (attempt !== last) match = lists.match(attempt, now);
+    last = attempt;
+    return match;
+  };
+}
+
+async function preload(runs: readonly Run[], store: Store): Promise<void> {
+  for await (const { triplet, ...entry } of allEntries(store, {}))
+    for (const { replay } of runs) replay.memory.preload(triplet, entry);
+  for await (const { address, ...client } of allClients(store))
+    for (const { replay } of runs) replay.memory.preloadClient(address, client);
+}
+
+/** Begins a rehearsal under each combination, with all whitelists. */
+export function beginRuns(values: Values, outside: Process, options: RehearsalOptions): Promise<Run[]> {
+  const { combinations, assumedRetrySeconds, isWithDb, suggester } = options;
+  return withReadableStore(values, outside, isWithDb, async (store) => {
+    const match = remembered(await loadLists(values, store, outside.stderr));
+    const runs = combinations.map((combination, index): Run => {
+      const replay = createReplay({
+        settings: settingsOf(combination.resolved.values),
+        assumedRetrySeconds,
+        match,
+        domainOf: registrableDomain,
+        // One reading of the log is evidence once.
+        suggester: index === 0 ? suggester : undefined,
+      });
+      return { combination, replay };
+    });
+    if (isWithDb) await preload(runs, store);
+    return runs;
+  });
+}
+
+/** 0 for what cannot be read, which is told when it is tried. */
+function sizeOf(name: string): number {
+  try {
+    return statSync(name).size;
+  } catch {
+    return 0;
+  }
+}
+
+function totalBytes(names: readonly string[]): number {
+  return names.reduce((sum, name) => sum + (name === '-' ? NaN : sizeOf(name)), 0);
+}
+
+/** What is done with each decision; `isLive`: its attempt was logged after reading began. */
+export type ShowDecision = (logged: LoggedAttempt, decision: Decision, isLive: boolean) => Promise<void>;
+
+/** Runs all attempts that are read through all rehearsals, to their ends. */
+export async function replayAll(
+  reading: Reading,
+  runs: readonly Run[],
+  log: LogOptions,
+  outside: Process,
+  show: ShowDecision | undefined,
+): Promise<void> {
+  const progress = createProgress(outside.stderr, totalBytes(log.names), () => performance.now());
+  let isAnnounced = false;
+  for await (const batch of reading.batches) {
+    for (const logged of batch) {
+      if (logged.attempt.time < log.since || logged.attempt.time >= log.until) continue;
+      for (const { replay } of runs) {
+        const decision = replay.take(logged);
+        if (show) await show(logged, decision, reading.isLive());
+      }
+    }
+    if (!reading.isLive()) progress.show(reading.counts.bytes);
+    else if (!isAnnounced) {
+      progress.clear();
+      outside.stderr.write('greyctl: all that was there has been read; following the log\n');
+      isAnnounced = true;
+    }
+  }
+  if (!isAnnounced) progress.clear();
+  for (const { replay } of runs) replay.finish();
+}
