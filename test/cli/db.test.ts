@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
 import { timestamp } from '#src/output/format.js';
 import { environment } from '../support/background.js';
@@ -239,6 +239,43 @@ test('an export goes round exactly, merges, and a bad line writes nothing', asyn
     ],
   );
   await assert.rejects(stat(`${folder}/bad.db`));
+});
+
+test('an export of hashes goes into a database of hashes only, and is found there with the key', async (t) => {
+  const { db, server, ask } = await running(t, '--privacy');
+  await ask('alice@example.com');
+  const file = `${server.folder}/hashed.jsonl`;
+  assert.equal(await db('export', file), '0 ');
+  assert.doesNotMatch(await readFile(file, 'utf8'), /alice|192\.0\.2/);
+  const other = (...words: string[]) => run(['db', ...words, `--db=${server.folder}/other.db`]);
+  const refused = await other('import', file);
+  assert.deepEqual(
+    [refused.status, refused.stderr.split('\n')[0]],
+    [2, 'greyctl: cannot import keyed hashes into a database of addresses'],
+  );
+  await copyFile(`${server.db}.key`, `${server.folder}/other.db.key`);
+  assert.match(
+    (await other('import', file, '--privacy')).stdout,
+    /^read 1 entry, .*; 1 were new, 0 changed\n$/,
+  );
+  const attempt = ['--client=192.0.2.5', '--sender=alice@example.com', '--recipient=bob@example.org'];
+  assert.equal((await other('show', ...attempt, '--privacy')).status, 0);
+  // Addresses become hashes where the database holds those.
+  const plain = `${server.folder}/plain.jsonl`;
+  const entry = {
+    type: 'entry',
+    client: '198.51.100.0',
+    sender: 'eve@example.com',
+    recipient: 'bob@example.org',
+  };
+  const time = timestamp(Math.floor(Date.now() / 1000));
+  const head = { greyctl_export: 1, exported_at: time, hashed: false };
+  const times = { first_seen: time, last_seen: time, deferrals: 1, passed_at: null, passes: 0 };
+  await writeFile(plain, `${JSON.stringify(head)}\n${JSON.stringify({ ...entry, ...times })}\n`);
+  assert.equal((await other('import', plain, '--privacy')).status, 0);
+  assert.doesNotMatch((await other('export', '--privacy')).stdout, /eve|198\.51/);
+  const found = ['--client=198.51.100.9', '--sender=eve@example.com', '--recipient=bob@example.org'];
+  assert.equal((await other('show', ...found, '--privacy')).status, 0);
 });
 
 test('an export shows one moment, however slowly it is read', async (t) => {

@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import { declareSettings } from '../arguments.js';
 import { declareAttempt } from '../attempt.js';
 import type { Subcommand } from '../command.js';
 import { backup } from '../db/backup.js';
@@ -19,10 +20,12 @@ export function declare(yargs: Argv): Argv {
   return yargs;
 }
 
-const declareFile = (yargs: Argv) => yargs.positional('file', { type: 'string' });
+/** Whether the database holds hashes is a setting of the decision. */
+const declareNothing = (yargs: Argv) => declareSettings(yargs, ['decision']);
+const declareFile = (yargs: Argv) => declareNothing(yargs).positional('file', { type: 'string' });
 
 export const subcommands: readonly Subcommand[] = [
-  { command: 'info', describe: 'how much there is, and since when', declare: (yargs) => yargs, run: info },
+  { command: 'info', describe: 'how much there is, and since when', declare: declareNothing, run: info },
   { command: 'list', describe: 'the triplets', declare: declareList, run: list },
   { command: 'show', describe: 'what is remembered of one attempt', declare: declareAttempt, run: show },
   {
@@ -55,8 +58,8 @@ export const subcommands: readonly Subcommand[] = [
     declare: declareFile,
     run: backup,
   },
-  { command: 'check', describe: 'is the file sound?', declare: (yargs) => yargs, run: check },
-  { command: 'vacuum', describe: 'give unused room back', declare: (yargs) => yargs, run: vacuum },
+  { command: 'check', describe: 'is the file sound?', declare: declareNothing, run: check },
+  { command: 'vacuum', describe: 'give unused room back', declare: declareNothing, run: vacuum },
   {
     command: 'export [file]',
     describe: 'all that is remembered, as lines of JSON; - is standard output',

@@ -1,6 +1,4 @@
-import { createWriteStream, rmSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { createWriteStream } from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -11,6 +9,7 @@ import { timestamp } from '../../output/format.js';
 import { settingsFor, type Arguments, type Process } from '../context.js';
 import { exportedDocument, exportVersion } from './exported.js';
 import { fileOrStream, fillNewFile, withFile } from './file.js';
+import { withTemporaryDatabase } from './temporary.js';
 
 async function* documents(
   store: SqliteStore,
@@ -30,26 +29,13 @@ async function* lines(store: SqliteStore, isHashed: boolean, now: number): Async
   for await (const document of documents(store, isHashed, now)) yield `${harmlessJson(document)}\n`;
 }
 
-/** Calls `use` with all as it is at one moment: a copy, which is removed afterwards. */
-async function withSnapshot(
-  store: SqliteStore,
-  use: (snapshot: SqliteStore) => Promise<void>,
-): Promise<void> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'greyctl-export-'));
-  const remove = () => {
-    rmSync(folder, { recursive: true, force: true });
-  };
-  // A reader that goes away (`| head`) ends the process here.
-  process.once('exit', remove);
-  try {
-    const copy = path.join(folder, 'copy.db');
+/** Calls `use` with all as it is at one moment: a copy. */
+function withSnapshot(store: SqliteStore, use: (snapshot: SqliteStore) => Promise<void>): Promise<void> {
+  return withTemporaryDatabase(async (copy) => {
     await store.backup(copy);
     const snapshot = await openSqlite(copy);
     await use(snapshot).finally(() => snapshot.close());
-  } finally {
-    process.off('exit', remove);
-    remove();
-  }
+  });
 }
 
 /** `greyctl db export`: all that is remembered, as lines of JSON, in constant memory. */

@@ -1,30 +1,29 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
+import type { Values } from '../../config/options.js';
 import { codeOf, Failure, reasonOf } from '../../greylist/failure.js';
 import type {
   HourlyDelay,
   ListedEntry,
-  Merged,
   RecipientWindow,
+  Store,
   StoredClient,
   StoredEntry,
   Tally,
 } from '../../greylist/store.js';
 import { count, counted } from '../../output/format.js';
+import { hashed, privacyKey } from '../../store/privacy.js';
 import { openSqlite } from '../../store/sqlite/client.js';
-import {
-  makeDatabaseFolder,
-  settingsFor,
-  terminalFor,
-  withStore,
-  type Arguments,
-  type Process,
-} from '../context.js';
+import { makeDatabaseFolder, settingsFor, terminalFor, type Arguments, type Process } from '../context.js';
 import { BadLine, exportVersion, fieldsOf, readLine } from './exported.js';
 import { fileOrStream } from './file.js';
+import { withTemporaryDatabase } from './temporary.js';
 
-interface Imported {
-  readonly isHashed: boolean;
+/** Lines that are put away in one step. */
+const batchLines = 1000;
+
+/** Lines of a file by what they hold. */
+interface Batch {
   readonly entries: StoredEntry[];
   readonly clients: StoredClient[];
   readonly windows: RecipientWindow[];
@@ -51,46 +50,71 @@ function isHashedIn(header: string): boolean {
   return fields['hashed'] === true;
 }
 
-function nothingYet(isHashed: boolean): Imported {
-  return { isHashed, entries: [], clients: [], windows: [], listed: [], tallies: [], delays: [] };
+function emptyBatch(): Batch {
+  return { entries: [], clients: [], windows: [], listed: [], tallies: [], delays: [] };
 }
 
-function take(imported: Imported, text: string): void {
+function take(batch: Batch, text: string): void {
   const { type, value } = readLine(fieldsOf(text));
   switch (type) {
     case 'entry':
-      imported.entries.push(value);
+      batch.entries.push(value);
       break;
     case 'awl':
-      imported.clients.push(value);
+      batch.clients.push(value);
       break;
     case 'window':
-      imported.windows.push(value);
+      batch.windows.push(value);
       break;
     case 'whitelist':
-      imported.listed.push(value);
+      batch.listed.push(value);
       break;
     case 'tally':
-      imported.tallies.push(value);
+      batch.tallies.push(value);
       break;
     case 'delay':
-      imported.delays.push(value);
+      batch.delays.push(value);
       break;
   }
 }
 
-/** Reads everything before anything is written; a Failure names the first bad line. */
-async function readAll(source: Readable, name: string): Promise<Imported> {
-  let imported: Imported | undefined;
+/** How much was read. */
+interface Numbers {
+  entries: number;
+  awl_clients: number;
+  windows: number;
+  whitelist_entries: number;
+}
+
+/** Puts all lines into the store that `open` gives, a batch at a time; a Failure names the first bad line. */
+async function readAll(
+  source: Readable,
+  name: string,
+  open: (isHashed: boolean) => Promise<Store>,
+): Promise<Numbers> {
+  const numbers = { entries: 0, awl_clients: 0, windows: 0, whitelist_entries: 0 };
+  let store: Store | undefined;
+  let batch = emptyBatch();
   let number = 0;
+  const putAway = async () => {
+    const { entries, clients, ...more } = batch;
+    numbers.entries += entries.length;
+    numbers.awl_clients += clients.length;
+    numbers.windows += more.windows.length;
+    numbers.whitelist_entries += more.listed.length;
+    batch = emptyBatch();
+    await store?.merge(entries, clients, more);
+  };
   try {
     for await (const line of linesOf(source)) {
       number += 1;
-      if (imported) take(imported, line);
-      else imported = nothingYet(isHashedIn(line));
+      if (store) take(batch, line);
+      else store = await open(isHashedIn(line));
+      if (number % batchLines === 0) await putAway();
     }
-    if (!imported) throw new BadLine('the file is empty');
-    return imported;
+    if (!store) throw new BadLine('the file is empty');
+    await putAway();
+    return numbers;
   } catch (error) {
     if (error instanceof BadLine)
       throw new Failure(
@@ -99,40 +123,35 @@ async function readAll(source: Readable, name: string): Promise<Imported> {
     if (codeOf(error) !== undefined)
       throw new Failure(`cannot read ${name}: ${reasonOf(error)}`, { cause: error });
     throw error;
+  } finally {
+    await store?.close();
   }
 }
 
-/** Hashes go in as they are; addresses become hashes where the database holds those. */
-async function write(imported: Imported, argv: Arguments, outside: Process): Promise<Merged> {
-  const { values } = settingsFor(argv, outside);
-  const { isHashed, entries, clients, ...more } = imported;
-  if (!isHashed) return withStore(values, outside, (store) => store.merge(entries, clients, more));
-  if (!values.privacy)
+/** Opens `file` for what the export holds: hashes go in as they are; addresses become hashes where the database holds those. */
+async function openFor(isHashed: boolean, file: string, values: Values, outside: Process): Promise<Store> {
+  if (isHashed && !values.privacy)
     throw new Failure('cannot import keyed hashes into a database of addresses', {
       kind: 'usage',
       hint: 'give --privacy, with the key of the database that was exported beside this one',
     });
-  const store = await openSqlite(makeDatabaseFolder(values, outside));
-  try {
-    return await store.merge(entries, clients, more);
-  } finally {
-    await store.close();
-  }
+  const store = await openSqlite(file);
+  if (isHashed || !values.privacy) return store;
+  return hashed(store, await privacyKey(`${makeDatabaseFolder(values, outside)}.key`));
 }
 
-/** `greyctl db import`: merges an export, all of it or nothing. */
+/** `greyctl db import`: merges an export, all of it or nothing; until all is read it is kept in a database beside. */
 export async function importDatabase(argv: Arguments, outside: Process): Promise<undefined> {
   const { values } = settingsFor(argv, outside);
   const name = fileOrStream(argv);
-  const imported = await readAll(name === '-' ? process.stdin : createReadStream(name), name);
-  const { added, changed } = await write(imported, argv, outside);
+  const { numbers, added, changed } = await withTemporaryDatabase(async (file) => {
+    const source = name === '-' ? process.stdin : createReadStream(name);
+    const read = await readAll(source, name, (isHashed) => openFor(isHashed, file, values, outside));
+    const store = await openSqlite(makeDatabaseFolder(values, outside), values.durability);
+    const merged = await store.mergeFrom(file).finally(() => store.close());
+    return { numbers: read, ...merged };
+  });
   const terminal = terminalFor(values, outside);
-  const numbers = {
-    entries: imported.entries.length,
-    awl_clients: imported.clients.length,
-    windows: imported.windows.length,
-    whitelist_entries: imported.listed.length,
-  };
   if (values.json) await terminal.json({ ...numbers, added, changed });
   else {
     const read = [

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../../greylist/failure.js';
-import type { HourlyDelay, Store } from '../../greylist/store.js';
+import type { HourlyDelay, Merged, Store } from '../../greylist/store.js';
 import type { Durability, SqliteDatabase } from './database.js';
 import type { Checked, Vacuumed } from './maintenance.js';
 import { packAttempts, unpackDecisions } from './packing.js';
@@ -50,6 +50,8 @@ export interface SqliteStore extends Store {
   backup(file: string): Promise<void>;
   /** What `delays` sums up, by the hour. */
   hourlyDelays(): Promise<HourlyDelay[]>;
+  /** Merges all that another file of greyctl's holds, hashes as they are; all or nothing, in constant memory. */
+  mergeFrom(file: string): Promise<Merged>;
   /** Looks at every page and index. */
   check(): Promise<Checked>;
   /** Gives up to `pages` unused pages back to the file system. */
@@ -135,6 +137,7 @@ export async function openSqlite(location: string, durability: Durability = 'nor
     info: proxy('info'),
     backup: proxy('backup'),
     hourlyDelays: proxy('hourlyDelays'),
+    mergeFrom: proxy('mergeFrom'),
     check: proxy('check'),
     vacuum: proxy('vacuum'),
     close: async () => {

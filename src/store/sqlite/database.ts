@@ -83,6 +83,18 @@ function prepareStatements(db: Database.Database) {
 /** More changes than a whitelist will see. */
 const revisionsOfOneOpening = 1e9;
 
+/** Rows that are read at a time from another file. */
+const pageSize = 1000;
+
+function* everyPage<T>(read: (from?: string) => Page<T>): Generator<T> {
+  let from: string | undefined;
+  do {
+    const { found, next } = read(from);
+    yield* found;
+    from = next;
+  } while (from !== undefined);
+}
+
 export class SqliteDatabase {
   readonly #db: Database.Database;
   readonly #sql: ReturnType<typeof prepareStatements>;
@@ -228,7 +240,7 @@ export class SqliteDatabase {
     return { found, next: rows.length === limit ? rows.at(-1)?.address : undefined };
   }
 
-  merge(entries: readonly StoredEntry[], clients: readonly StoredClient[], more?: MoreToMerge): Merged {
+  merge(entries: Iterable<StoredEntry>, clients: Iterable<StoredClient>, more?: MoreToMerge): Merged {
     return this.#write(() => {
       const merged = { added: 0, changed: 0 };
       for (const { triplet, ...entry } of entries) {
@@ -253,6 +265,20 @@ export class SqliteDatabase {
   #client(address: string): AwlRecord | undefined {
     const found = this.#sql.client.get(address);
     return found && { count: found.count, lastCounted: found.last_counted };
+  }
+
+  /** Merges all that another file of greyctl's holds: in one step, and constant memory. */
+  mergeFrom(file: string): Merged {
+    const other = new SqliteDatabase(file);
+    try {
+      const entries = everyPage((from) => other.entries({}, pageSize, from));
+      const clients = everyPage((from) => other.clients(pageSize, from));
+      const [listed, windows] = [other.listed(), other.windows()];
+      const [tallies, delays] = [other.tallies(0), other.hourlyDelays()];
+      return this.merge(entries, clients, { listed, windows, tallies, delays });
+    } finally {
+      other.close();
+    }
   }
 
   purge(now: number, rules: Rules, limit: number): Purged {
