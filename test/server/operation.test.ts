@@ -410,7 +410,7 @@ test('a daemon that cannot start says why and exits with a status', async (t) =>
   const hashed = await run(['serve', '--privacy', '--inet=127.0.0.1:0', `--dbdir=${folder}/missing`]);
   assert.equal(
     hashed.stderr,
-    `greyctl: cannot create the privacy key ${folder}/missing/greyctl.db.key: no such file or directory\nTry: mkdir -p ${folder}/missing\n`,
+    `greyctl: cannot open the database ${folder}/missing/greyctl.db: no such file or directory\nTry: mkdir -p ${folder}/missing\n`,
   );
 });
 
