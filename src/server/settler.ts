@@ -1,7 +1,8 @@
 /**
- * Group commit: what arrives while a batch is being written is settled as the next batch, one transaction for many attempts.
+ * Group commit: what arrives while a batch is being written is settled as the next batch, one transaction for many attempts. Under load
+ * a second batch is sent before the first is answered, so that the store's thread and this one work side by side.
  *
- * When the store fails, or has not answered within `storeTimeoutMs`, the attempts waiting for it pass with the reason
+ * When the store fails, or has not answered within the store timeout, the attempts waiting for it pass with the reason
  * `store unavailable`: greylisting never stops mail. For a second after a failure nothing is tried, so that no attempt waits
  * for a store that has just been seen to hang; then the next batch tries again.
  */
@@ -13,6 +14,9 @@ import type { Warn } from './log.js';
 const storeTimeoutMs = 1000;
 const restMs = 1000;
 const maxBatch = 1000;
+/** So many are worth a transaction of their own while another is under way; larger ones let this thread or the store's wait. */
+const goodBatch = 12;
+const maxUnderWay = 2;
 
 const unavailable: Decision = { verdict: 'pass', reason: 'store unavailable', waitSeconds: 0 };
 
@@ -29,17 +33,24 @@ export interface Settler {
 /** Gathers attempts for `store`; `warn` hears of its failures. */
 export function createSettler(store: Pick<Store, 'settle'>, warn: Warn): Settler {
   const queue: Waiting[] = [];
-  let isBusy = false;
+  /** Batches that were sent and not answered, and those of them that are later than anybody waits for. */
+  let underWay = 0;
+  let late = 0;
   let isResting = false;
-  /** The batch being written is later than anybody waits for. */
-  let isStuck = false;
+  let isScheduled = false;
   /** Attempts that passed for want of a store and were not told to it yet, and the time of the first of them. */
-  const missed = { count: 0, since: 0 };
+  let missed = { count: 0, since: 0 };
+
+  function miss(count: number, since: number): void {
+    missed = {
+      count: missed.count + count,
+      since: missed.count === 0 ? since : Math.min(since, missed.since),
+    };
+  }
 
   function giveUp(batch: readonly Waiting[]): void {
     for (const { attempt, resolve } of batch) {
-      if (missed.count === 0) missed.since = attempt.time;
-      missed.count += 1;
+      miss(1, attempt.time);
       resolve(unavailable);
     }
   }
@@ -54,56 +65,69 @@ export function createSettler(store: Pick<Store, 'settle'>, warn: Warn): Settler
 
   /** What the store says to a batch; undefined when its attempts were given up. */
   async function ask(batch: readonly Waiting[]): Promise<Decision[] | undefined> {
-    const { count, since } = missed;
-    const note: PreparedAttempt[] = count > 0 ? [{ time: since, exemption: 'store unavailable', count }] : [];
+    const note = missed;
+    missed = { count: 0, since: 0 };
+    const notes: PreparedAttempt[] =
+      note.count > 0 ? [{ time: note.since, exemption: 'store unavailable', count: note.count }] : [];
+    let isLate = false;
     const timer = setTimeout(() => {
-      isStuck = true;
+      isLate = true;
+      late += 1;
       rest(`the database has not answered for ${storeTimeoutMs / 1000} s`);
       giveUp([...batch, ...queue.splice(0)]);
     }, storeTimeoutMs);
     try {
-      const decisions = await store.settle([...note, ...batch.map(({ attempt }) => attempt)]);
+      const decisions = await store.settle([...notes, ...batch.map(({ attempt }) => attempt)]);
       // What came too late for its clients is in the store's count all the same.
-      missed.count -= count + (isStuck ? batch.length : 0);
-      return isStuck ? undefined : decisions.slice(note.length);
+      if (isLate) missed = { ...missed, count: missed.count - batch.length };
+      return isLate ? undefined : decisions.slice(notes.length);
     } catch (error) {
-      if (!isStuck) {
-        rest(reasonOf(error));
-        giveUp(batch);
-      }
+      if (note.count > 0) miss(note.count, note.since);
+      if (isLate) return undefined;
+      rest(reasonOf(error));
+      giveUp(batch);
       return undefined;
     } finally {
       clearTimeout(timer);
-      isStuck = false;
+      if (isLate) late -= 1;
     }
   }
 
-  async function work(): Promise<void> {
+  async function send(): Promise<void> {
     const batch = queue.splice(0, maxBatch);
-    if (batch.length === 0) {
-      isBusy = false;
+    if (isResting) {
+      giveUp(batch);
       return;
     }
-    if (isResting) giveUp(batch);
-    const decisions = isResting ? undefined : await ask(batch);
+    underWay += 1;
+    const decisions = await ask(batch);
+    underWay -= 1;
     // The store is given the next batch before this one's answers are written.
-    void work();
+    if (queue.length > 0 && (underWay === 0 || queue.length >= goodBatch)) void send();
     if (!decisions) return;
     for (const [index, { resolve }] of batch.entries()) resolve(decisions[index] ?? unavailable);
+  }
+
+  /** All sockets that have something to read in this turn of the event loop get into one batch. */
+  function sendSoon(): void {
+    if (isScheduled) return;
+    isScheduled = true;
+    setImmediate(() => {
+      isScheduled = false;
+      if (queue.length > 0 && underWay === 0) void send();
+    });
   }
 
   return {
     settle: (attempt) =>
       new Promise((resolve) => {
-        if (isResting || isStuck) {
+        if (isResting || late > 0) {
           giveUp([{ attempt, resolve }]);
           return;
         }
         queue.push({ attempt, resolve });
-        if (isBusy) return;
-        isBusy = true;
-        // All sockets that have something to read in this turn of the event loop get into one batch.
-        setImmediate(() => void work());
+        if (queue.length >= goodBatch && underWay < maxUnderWay) void send();
+        else if (underWay === 0) sendSoon();
       }),
   };
 }

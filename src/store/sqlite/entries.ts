@@ -10,7 +10,7 @@ import { blockIds, blockOf, hashBlocks, type HashedRow } from './hashblocks.js';
 import { HashIndex } from './hashindex.js';
 import { keyHash, type HashSeed } from './keyhash.js';
 import { entryOf, type EntryRow } from './rows.js';
-import { WaitingCounts, type Waiter, type WaitingChange } from './waitingcounts.js';
+import { WaitingCounts, type WaitingChange } from './waitingcounts.js';
 
 /** An entry, and the id of its row. */
 export interface Found {
@@ -22,8 +22,8 @@ export interface Found {
 export interface Look {
   /** Where to go on; Infinity at the end. */
   readonly next: number;
-  /** Rows that wait and are believed, and those that nobody believes any more. */
-  readonly waiting: readonly Waiter[];
+  /** The clients of rows that wait and are believed, and the rows that nobody believes any more. */
+  readonly waiting: readonly string[];
   readonly dead: readonly (EntryRow & HashedRow)[];
   /** Hashes in key_hashes of rows that are dead or not there any more, and the others. */
   readonly gone: readonly HashedRow[];
@@ -80,7 +80,9 @@ function prepareStatements(db: Database.Database) {
       'SELECT id, client, sender, recipient FROM entries WHERE id >= ? AND id < ? ORDER BY id',
     ),
     seed: db.prepare<[], HashSeed>('SELECT start, factor FROM key_hash_seed'),
-    next: db.prepare<[number, number], EntryRow>('SELECT * FROM entries WHERE id >= ? ORDER BY id LIMIT ?'),
+    next: db.prepare<[number, number, number], EntryRow>(
+      'SELECT * FROM entries WHERE id >= ? AND id < ? ORDER BY id LIMIT ?',
+    ),
     remove: db.prepare('DELETE FROM entries WHERE id = ?'),
   };
 }
@@ -196,9 +198,16 @@ export class EntryTable {
     return this.#sql.remove.run(found.id).changes > 0;
   }
 
+  /** To be called before the purge begins with the first row. */
+  beginRound(): void {
+    this.#waiting?.begin(this.#lastKnown + 1);
+  }
+
   /** Looks at the rows from id `from` on, up to the end of a block: what of them is dead, and what the index should no longer know. */
   look(from: number, isAlive: (entry: Entry) => boolean): Look {
-    const rows = this.#sql.next.all(from, blockIds);
+    // A round ends where it began: what has come since is young, and counted as it comes.
+    const end = this.#waiting?.roundEnd ?? Number.MAX_SAFE_INTEGER;
+    const rows = this.#sql.next.all(from, end, blockIds);
     const first = blockOf(rows[0]?.id ?? from);
     const last = blockOf(rows.at(-1)?.id ?? from);
     const isEnd = rows.length < blockIds;
@@ -211,7 +220,7 @@ export class EntryTable {
     const known = [...this.#blocks.between(blockOf(from), next - 1)];
     return {
       next: next * blockIds,
-      waiting: seen.filter((row) => row.passed_at === null && alive.has(row.id)),
+      waiting: seen.flatMap((row) => (row.passed_at === null && alive.has(row.id) ? row.client : [])),
       dead: dead.map((row) => ({ ...row, hash: this.#hash(row) })),
       gone: known.filter(({ id }) => !alive.has(id)),
       kept: known.filter(({ id }) => alive.has(id)),
@@ -235,6 +244,6 @@ export class EntryTable {
     for (const { id, client, passed_at: passedAt } of dead) {
       if (passedAt === null) this.#waiting?.changed({ id, client, by: -1 });
     }
-    this.#waiting?.passed(waiting, next, next === Infinity, this.#lastKnown + 1);
+    this.#waiting?.passed(waiting, next, next === Infinity);
   }
 }

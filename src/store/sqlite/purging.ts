@@ -22,6 +22,7 @@ export function purgeStep(
   const look = () => table.look(from, (entry) => isAlive(entry, now, rules));
   let removed = closeWindowsBefore(db, now);
   // Looked at first: mostly there is nothing to write, and no lock is taken.
+  if (from === 0) table.beginRound();
   let seen = look();
   if (seen.dead.length + seen.gone.length > 0) {
     db.transaction(() => {

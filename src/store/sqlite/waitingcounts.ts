@@ -9,13 +9,10 @@ import { textHash, type HashSeed } from './keyhash.js';
 /** A client is counted in two cells, and the lower count holds: too high only where both are shared with a flood. */
 const cells = 2 ** 19;
 
-export interface Waiter {
+/** A triplet waits now (1), or no longer (-1). */
+export interface WaitingChange {
   readonly id: number;
   readonly client: string;
-}
-
-/** A triplet waits now (1), or no longer (-1). */
-export interface WaitingChange extends Waiter {
   readonly by: number;
 }
 
@@ -42,6 +39,7 @@ export class WaitingCounts {
   #round: Round;
   /** The round under way, once another has been completed. */
   #next: Round | undefined;
+  #isBegun = false;
 
   /** Rows from id `since` on will be counted as they are written. */
   constructor(seed: HashSeed, since: number) {
@@ -59,6 +57,17 @@ export class WaitingCounts {
     for (const cell of this.#cells(client)) round.counts[cell] = Math.max(0, (round.counts[cell] ?? 0) + by);
   }
 
+  /** A round begins; rows from id `since` on will be counted as they are written. The first one has begun when counting did. */
+  begin(since: number): void {
+    if (this.#isBegun) this.#next = new Round(since);
+    this.#isBegun = true;
+  }
+
+  /** The round under way goes up to this id. */
+  get roundEnd(): number {
+    return (this.#next ?? this.#round).since;
+  }
+
   of(client: string): { readonly all: number; readonly ofClient: number } {
     const { counts, all } = this.#round;
     const [one, other] = this.#cells(client);
@@ -70,16 +79,13 @@ export class WaitingCounts {
     for (const round of [this.#round, this.#next]) if (round?.covers(id)) this.#change(round, client, by);
   }
 
-  /**
-   * The purge has come past all rows before id `to`; these of them wait. `isEnd`: it begins anew with the next call, when rows
-   * from id `since` on are counted as they are written.
-   */
-  passed(waiting: readonly Waiter[], to: number, isEnd: boolean, since: number): void {
+  /** The purge has come past all rows before id `to`; these clients' wait. `isEnd`: the round is complete. */
+  passed(clients: readonly string[], to: number, isEnd: boolean): void {
     const round = this.#next ?? this.#round;
-    for (const { id, client } of waiting) if (id < round.since) this.#change(round, client, 1);
+    for (const client of clients) this.#change(round, client, 1);
     round.countedTo = isEnd ? Infinity : to;
     if (!isEnd) return;
     this.#round = round;
-    this.#next = new Round(since);
+    this.#next = undefined;
   }
 }
