@@ -41,7 +41,7 @@ import type { Triplet } from '../../greylist/triplet.js';
 import { migrate } from './schema.js';
 import { selectEntries, selectSorted, sortEntries } from './listing.js';
 import * as maintenance from './maintenance.js';
-import { EntryTable, type Found } from './entries.js';
+import { EntryTable } from './entries.js';
 import { listedEntry, type ListedRow } from './rows.js';
 import { packDecisions, unpackAttempts, type PackedAttempts, type PackedDecisions } from './packing.js';
 import { purgeStep } from './purging.js';
@@ -57,9 +57,11 @@ const lockTimeoutMs = 800;
 
 function prepareStatements(db: Database.Database) {
   return {
-    client: db.prepare<[string], { count: number; last_counted: number }>(
-      'SELECT count, last_counted FROM awl WHERE address = ?',
-    ),
+    client: db
+      .prepare<[string], [count: number, lastCounted: number]>(
+        'SELECT count, last_counted FROM awl WHERE address = ?',
+      )
+      .raw(),
     clients: db.prepare<[string, number], { address: string; count: number; last_counted: number }>(
       'SELECT address, count, last_counted FROM awl WHERE address > ? ORDER BY address LIMIT ?',
     ),
@@ -159,8 +161,10 @@ export class SqliteDatabase {
     }
     const { triplet, address } = attempt;
     const found = this.#entries.find(triplet);
-    const before = {
-      ...this.#memory(triplet, address, found),
+    const before: Memory = {
+      entry: found?.entry,
+      client: this.#client(address),
+      openUntil: this.#openUntil(triplet.recipient),
       waiting: this.#entries.waitingOf(triplet.client),
     };
     const { decision, memory } = decide(attempt, before);
@@ -173,16 +177,16 @@ export class SqliteDatabase {
 
   recall(triplet: Triplet, address: string): Memory {
     this.#entries.catchUp();
-    return this.#memory(triplet, address, this.#entries.find(triplet));
-  }
-
-  #memory(triplet: Triplet, address: string, found: Found | undefined): Memory {
-    const openUntil = this.#sql.window.get(triplet.recipient);
+    const openUntil = this.#openUntil(triplet.recipient);
     return {
-      entry: found?.entry,
+      entry: this.#entries.known(triplet),
       client: this.#client(address),
       ...(openUntil !== undefined && { openUntil }),
     };
+  }
+
+  #openUntil(recipient: string): number | undefined {
+    return this.#sql.window.get(recipient);
   }
 
   entries(filter: EntryFilter, limit: number, from?: string): Page<StoredEntry> {
@@ -264,7 +268,7 @@ export class SqliteDatabase {
 
   #client(address: string): AwlRecord | undefined {
     const found = this.#sql.client.get(address);
-    return found && { count: found.count, lastCounted: found.last_counted };
+    return found && { count: found[0], lastCounted: found[1] };
   }
 
   /** Merges all that another file of greyctl's holds: in one step, and constant memory. */

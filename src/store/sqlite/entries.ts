@@ -43,13 +43,14 @@ type RawRow = readonly [
 ];
 
 function entryOfRaw([, , , firstSeen, lastSeen, deferrals, passedAt, passes, releasedAt]: RawRow): Entry {
+  // Always of the same shape, which is much faster than leaving out what is not there.
   return {
     firstSeen,
     lastSeen,
     deferrals,
-    ...(passedAt !== null && { passedAt }),
+    passedAt: passedAt ?? undefined,
     passes,
-    ...(releasedAt !== null && { releasedAt }),
+    releasedAt: releasedAt ?? undefined,
   };
 }
 
@@ -159,6 +160,18 @@ export class EntryTable {
     return id && row ? { id, entry: entryOfRaw(row) } : undefined;
   }
 
+  /** The entry of a triplet as others get it: what it does not have is left out. */
+  known(triplet: Triplet): Entry | undefined {
+    const found = this.find(triplet);
+    if (!found) return undefined;
+    const { passedAt, releasedAt, ...entry } = found.entry;
+    return {
+      ...entry,
+      ...(passedAt !== undefined && { passedAt }),
+      ...(releasedAt !== undefined && { releasedAt }),
+    };
+  }
+
   /** Writes what is known of a triplet from now on; `found` is what `find` gave in this transaction. */
   write(triplet: Triplet, entry: Entry, found: Found | undefined): void {
     const by = waits(entry) - waits(found?.entry);
@@ -206,7 +219,7 @@ export class EntryTable {
   /** Looks at the rows from id `from` on, up to the end of a block: what of them is dead, and what the index should no longer know. */
   look(from: number, isAlive: (entry: Entry) => boolean): Look {
     // A round ends where it began: what has come since is young, and counted as it comes.
-    const end = this.#waiting?.roundEnd ?? Number.MAX_SAFE_INTEGER;
+    const end = Math.min(this.#waiting?.roundEnd ?? Infinity, Number.MAX_SAFE_INTEGER);
     const rows = this.#sql.next.all(from, end, blockIds);
     const first = blockOf(rows[0]?.id ?? from);
     const last = blockOf(rows.at(-1)?.id ?? from);

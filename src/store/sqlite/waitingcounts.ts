@@ -1,8 +1,8 @@
 /**
  * How many triplets wait, of all and of each client key, so that a flood of new ones can be stopped (--max-waiting,
  * --max-waiting-per-client). Counted by rounds: each round of the purge counts anew what it comes past, and what is written meanwhile
- * is added to it; so what other processes remove is noticed with the next round. In the first round after a start the counts are too
- * low: nobody is held back for triplets that have passed meanwhile.
+ * is added to it; so what other processes remove is noticed with the next round. Until the first round after a start is complete the counts are
+ * too low: nobody is held back for triplets that have passed meanwhile.
  */
 import { textHash, type HashSeed } from './keyhash.js';
 
@@ -37,9 +37,8 @@ class Round {
 export class WaitingCounts {
   readonly #seed: HashSeed;
   #round: Round;
-  /** The round under way, once another has been completed. */
+  /** The round under way. */
   #next: Round | undefined;
-  #isBegun = false;
 
   /** Rows from id `since` on will be counted as they are written. */
   constructor(seed: HashSeed, since: number) {
@@ -57,15 +56,14 @@ export class WaitingCounts {
     for (const cell of this.#cells(client)) round.counts[cell] = Math.max(0, (round.counts[cell] ?? 0) + by);
   }
 
-  /** A round begins; rows from id `since` on will be counted as they are written. The first one has begun when counting did. */
+  /** A round begins; rows from id `since` on will be counted as they are written. */
   begin(since: number): void {
-    if (this.#isBegun) this.#next = new Round(since);
-    this.#isBegun = true;
+    this.#next = new Round(since);
   }
 
   /** The round under way goes up to this id. */
   get roundEnd(): number {
-    return (this.#next ?? this.#round).since;
+    return this.#next?.since ?? Infinity;
   }
 
   of(client: string): { readonly all: number; readonly ofClient: number } {
@@ -81,11 +79,11 @@ export class WaitingCounts {
 
   /** The purge has come past all rows before id `to`; these clients' wait. `isEnd`: the round is complete. */
   passed(clients: readonly string[], to: number, isEnd: boolean): void {
-    const round = this.#next ?? this.#round;
-    for (const client of clients) this.#change(round, client, 1);
-    round.countedTo = isEnd ? Infinity : to;
+    if (!this.#next) return;
+    for (const client of clients) this.#change(this.#next, client, 1);
+    this.#next.countedTo = isEnd ? Infinity : to;
     if (!isEnd) return;
-    this.#round = round;
+    this.#round = this.#next;
     this.#next = undefined;
   }
 }
