@@ -150,7 +150,7 @@ export interface Purged {
 }
 
 export interface StoreInfo {
-  readonly engine: 'sqlite' | 'memory';
+  readonly engine: 'sqlite' | 'memory' | 'redis';
   readonly schemaVersion: number;
   readonly sizeBytes: number;
   readonly waiting: number;
@@ -216,6 +216,10 @@ export interface Store {
   tallies(since: number): Promise<Tally[]>;
   /** How long the triplets had waited that passed for the first time in those hours, shortest first. */
   delays(since: number): Promise<DelayTally[]>;
+  /** The same by the hour, of all hours. */
+  hourlyDelays(): Promise<HourlyDelay[]>;
+  /** Adds what was counted elsewhere to what was counted here. */
+  addCounts(tallies: readonly Tally[], delays: readonly HourlyDelay[]): Promise<void>;
   /** The largest groups of waiting entries, largest first. Numbers are exact; of a great many entries one that is as large may be missed. */
   waiting(query: WaitingQuery): Promise<Waiting>;
   /** Removes about `limit` counts of hours before `before`, oldest first; `done` when none are left. */

@@ -16,6 +16,7 @@ import type {
   EntryFilter,
   EntryOrder,
   EntryRemoval,
+  HourlyDelay,
   ListedEntry,
   ListKind,
   Merged,
@@ -56,7 +57,7 @@ export class MemoryStore implements Store {
   readonly #waitingOf = new Map<string, number>();
   readonly #clients = new Map<string, AwlRecord>();
   readonly #tallies = new Map<string, Tally>();
-  readonly #delays = new Map<string, DelayTally & { readonly hour: number }>();
+  readonly #delays = new Map<string, HourlyDelay>();
   readonly #listed = new Map<string, ListedEntry>();
   readonly #windows = new Map<string, number>();
   #sorted: readonly StoredEntry[] = [];
@@ -71,23 +72,22 @@ export class MemoryStore implements Store {
     const decision = attempt.exemption === undefined ? this.#remember(attempt) : decide(attempt, {}).decision;
     if (attempt.exemption !== undefined && attempt.listedId !== undefined)
       this.#hit(attempt.listedId, attempt.time);
-    const key = tallyKey(attempt.time, decision);
-    const before = this.#tallies.get(key)?.count ?? 0;
     const { verdict, reason } = decision;
-    this.#tallies.set(key, {
-      hour: tallyHour(attempt.time),
-      verdict,
-      reason,
-      count: before + attemptsOf(attempt),
-    });
+    const hour = tallyHour(attempt.time);
+    this.#addTally({ hour, verdict, reason, count: attemptsOf(attempt) });
     if (decision.delaySeconds !== undefined)
-      this.#addDelay(tallyHour(attempt.time), delayClass(decision.delaySeconds));
+      this.#addDelay({ hour, seconds: delayClass(decision.delaySeconds), count: 1 });
     return decision;
   }
 
-  #addDelay(hour: number, seconds: number): void {
-    const key = `${hour} ${seconds}`;
-    this.#delays.set(key, { hour, seconds, count: (this.#delays.get(key)?.count ?? 0) + 1 });
+  #addTally(tally: Tally): void {
+    const key = tallyKey(tally.hour, tally);
+    this.#tallies.set(key, { ...tally, count: tally.count + (this.#tallies.get(key)?.count ?? 0) });
+  }
+
+  #addDelay(delay: HourlyDelay): void {
+    const key = `${delay.hour} ${delay.seconds}`;
+    this.#delays.set(key, { ...delay, count: delay.count + (this.#delays.get(key)?.count ?? 0) });
   }
 
   #remember(attempt: Extract<PreparedAttempt, { triplet: Triplet }>): Decision {
@@ -278,6 +278,18 @@ export class MemoryStore implements Store {
   tallies(since: number): Promise<Tally[]> {
     const found = [...this.#tallies.values()].filter((tally) => tally.hour >= since);
     return Promise.resolve(found.sort((a, b) => a.hour - b.hour));
+  }
+
+  addCounts(tallies: readonly Tally[], delays: readonly HourlyDelay[]): Promise<void> {
+    for (const tally of tallies) this.#addTally(tally);
+    for (const delay of delays) this.#addDelay(delay);
+    return Promise.resolve();
+  }
+
+  hourlyDelays(): Promise<HourlyDelay[]> {
+    return Promise.resolve(
+      [...this.#delays.values()].sort((a, b) => a.hour - b.hour || a.seconds - b.seconds),
+    );
   }
 
   delays(since: number): Promise<DelayTally[]> {

@@ -57,6 +57,8 @@ export function hashed(store: Store, key: Buffer): Store {
     purge: (now, rules, limit) => store.purge(now, rules, limit),
     tallies: (since) => store.tallies(since),
     delays: (since) => store.delays(since),
+    hourlyDelays: () => store.hourlyDelays(),
+    addCounts: (tallies, delays) => store.addCounts(tallies, delays),
     waiting: (query) => store.waiting(query),
     forgetTallies: (before, limit) => store.forgetTallies(before, limit),
     listed: () => store.listed(),
@@ -66,6 +68,11 @@ export function hashed(store: Store, key: Buffer): Store {
     info: () => store.info(),
     close: () => store.close(),
   };
+}
+
+/** Tells keys apart without giving them away. */
+export function privacyMark(key: Buffer | undefined): string {
+  return key ? createHmac('sha256', key).update('mark').digest('hex').slice(0, 16) : 'addresses';
 }
 
 /** Makes a key where there is none; the file is there with its whole content or not at all. */

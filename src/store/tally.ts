@@ -6,7 +6,7 @@ export function tallyHour(time: number): number {
 }
 
 /** One key for all decisions that are counted together. */
-export function tallyKey(time: number, decision: Decision): string {
+export function tallyKey(time: number, decision: Pick<Decision, 'verdict' | 'reason'>): string {
   return `${tallyHour(time)} ${decision.verdict} ${decision.reason}`;
 }
 

@@ -14,9 +14,19 @@ import { MemoryStore } from '#src/store/memory.js';
 import { hashed } from '#src/store/privacy.js';
 import { openSqlite } from '#src/store/sqlite/client.js';
 import { random } from '../support/random.js';
+import { find, needs } from '../support/programs.js';
+import { openRedisStore, redisServer } from '../support/redis.js';
 import { temporaryFolder } from '../support/temporary.js';
 
+async function emptyRedis(t: TestContext): Promise<Store> {
+  const server = await redisServer(t);
+  const store = await openRedisStore(server.port);
+  t.after(() => store.close());
+  return store;
+}
+
 const stores: Record<string, (t: TestContext) => Promise<Store>> = {
+  ...(find('redis-server') && find('redis-cli') && { redis: emptyRedis }),
   memory: () => Promise.resolve(new MemoryStore()),
   sqlite: async (t) => {
     const store = await openSqlite(`${await temporaryFolder(t)}/greyctl.db`);
@@ -46,6 +56,10 @@ async function all<T>(list: AsyncIterable<T>): Promise<T[]> {
   for await (const one of list) found.push(one);
   return found;
 }
+
+test('there is a Redis to hold against the contract', needs('redis-server', 'redis-cli'), () => {
+  assert.ok('redis' in stores);
+});
 
 for (const [name, open] of Object.entries(stores)) {
   describe(`the ${name} store`, () => {
@@ -113,6 +127,28 @@ for (const [name, open] of Object.entries(stores)) {
         { seconds: 4000, count: 1 },
       ]);
       assert.deepEqual(await store.delays(hour), [{ seconds: 4000, count: 1 }]);
+    });
+
+    test('adds counts from elsewhere to its own, and tells delays by the hour', async (t) => {
+      const store = await open(t);
+      await store.settle([keyed(0), keyed(310), keyed(hour), keyed(hour, 'b@s')]);
+      await store.addCounts(
+        [
+          { hour: 0, verdict: 'pass', reason: 'triplet found', count: 4 },
+          { hour: 2 * hour, verdict: 'greylist', reason: 'new', count: 7 },
+        ],
+        [
+          { hour: 0, seconds: 310, count: 2 },
+          { hour: 2 * hour, seconds: 400, count: 1 },
+        ],
+      );
+      const counts = await store.tallies(0);
+      assert.equal(counts.find((tally) => tally.hour === 0 && tally.verdict === 'pass')?.count, 5);
+      assert.equal(counts.find((tally) => tally.hour === 2 * hour)?.count, 7);
+      assert.deepEqual(await store.hourlyDelays(), [
+        { hour: 0, seconds: 310, count: 3 },
+        { hour: 2 * hour, seconds: 400, count: 1 },
+      ]);
     });
 
     test('forgets the counts of hours long past, step by step, and no others', async (t) => {
@@ -246,7 +282,8 @@ for (const [name, open] of Object.entries(stores)) {
           { address: '192.0.2.6', count: 1, lastCounted: 1 },
         ],
       );
-      assert.deepEqual(await all(allClients(store, 1)), [
+      const inOrder = (a: { address: string }, b: { address: string }) => (a.address < b.address ? -1 : 1);
+      assert.deepEqual((await all(allClients(store, 1))).sort(inOrder), [
         { address: '192.0.2.5', count: 4, lastCounted: 99 },
         { address: '192.0.2.6', count: 1, lastCounted: 1 },
       ]);
@@ -312,7 +349,7 @@ for (const [name, open] of Object.entries(stores)) {
         keyed(50, ''),
       ]);
       const senders = async (filter: EntryFilter) =>
-        (await store.entries(filter, 10)).found.map((entry) => entry.triplet.sender);
+        (await store.entries(filter, 10)).found.map((entry) => entry.triplet.sender).sort();
       assert.deepEqual(await senders({ domain: 's' }), ['a@s', 'b@sub.s']);
       assert.deepEqual(await senders({ domain: 'sub.s' }), ['b@sub.s']);
       assert.equal((await senders({ domain: 'r' })).length, 5);

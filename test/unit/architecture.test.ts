@@ -15,7 +15,7 @@ const house: Readonly<
   server: { rooms: ['greylist', 'whitelist', 'policy'], node: true },
   maillog: { rooms: ['greylist'], packages: ['tail'], node: true },
   simulate: { rooms: ['greylist', 'whitelist', 'maillog'] },
-  store: { rooms: ['greylist'], packages: ['better-sqlite3'], node: true },
+  store: { rooms: ['greylist'], packages: ['better-sqlite3', 'redis'], node: true },
   transfer: { rooms: ['greylist'] },
   postfix: { rooms: [] },
   config: { rooms: ['greylist'], node: true },

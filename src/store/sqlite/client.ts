@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../../greylist/failure.js';
-import type { HourlyDelay, Merged, Store } from '../../greylist/store.js';
+import type { Merged, Store } from '../../greylist/store.js';
 import type { Durability, SqliteDatabase } from './database.js';
 import type { Checked, Vacuumed } from './maintenance.js';
 import { packAttempts, unpackDecisions } from './packing.js';
@@ -48,8 +48,6 @@ interface Waiting {
 export interface SqliteStore extends Store {
   /** Writes a copy of one moment into `file`, which must be empty or not there. */
   backup(file: string): Promise<void>;
-  /** What `delays` sums up, by the hour. */
-  hourlyDelays(): Promise<HourlyDelay[]>;
   /** Merges all that another file of greyctl's holds, hashes as they are; all or nothing, in constant memory. */
   mergeFrom(file: string): Promise<Merged>;
   /** Looks at every page and index. */
@@ -128,6 +126,7 @@ export async function openSqlite(location: string, durability: Durability = 'nor
     purge: proxy('purge'),
     tallies: proxy('tallies'),
     delays: proxy('delays'),
+    addCounts: proxy('addCounts'),
     waiting: proxy('waiting'),
     forgetTallies: proxy('forgetTallies'),
     listed: proxy('listed'),

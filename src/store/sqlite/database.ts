@@ -299,6 +299,10 @@ export class SqliteDatabase {
     return this.#tallies.delaysSince(since);
   }
 
+  addCounts(tallies: readonly Tally[], delays: readonly HourlyDelay[]): void {
+    this.#tallies.addCounts(tallies, delays);
+  }
+
   hourlyDelays(): HourlyDelay[] {
     return tidying.hourlyDelays(this.#db);
   }

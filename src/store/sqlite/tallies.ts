@@ -1,7 +1,7 @@
 /** The counts of what was decided, by hour. */
 import type Database from 'better-sqlite3';
 import type { Decision, PreparedAttempt } from '../../greylist/decide.js';
-import type { DelayTally, Purged, Tally } from '../../greylist/store.js';
+import type { DelayTally, HourlyDelay, Purged, Tally } from '../../greylist/store.js';
 import { attemptsOf, delayClass, tallyHour, tallyKey } from '../tally.js';
 
 function prepareStatements(db: Database.Database) {
@@ -14,7 +14,8 @@ function prepareStatements(db: Database.Database) {
       'SELECT hour, verdict, reason, count FROM tallies WHERE hour >= ? ORDER BY hour, verdict, reason',
     ),
     addDelay: db.prepare(
-      'INSERT INTO delays (hour, seconds, count) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1',
+      `INSERT INTO delays (hour, seconds, count) VALUES (?, ?, ?)
+       ON CONFLICT DO UPDATE SET count = count + excluded.count`,
     ),
     delaysSince: db.prepare<[number], DelayTally>(
       'SELECT seconds, sum(count) AS count FROM delays WHERE hour >= ? GROUP BY seconds ORDER BY seconds',
@@ -50,13 +51,20 @@ export function tallyTables(db: Database.Database) {
         const key = tallyKey(attempt.time, decision);
         const count = (counts.get(key)?.count ?? 0) + attemptsOf(attempt);
         counts.set(key, { hour: tallyHour(attempt.time), verdict, reason, count });
-        if (delaySeconds !== undefined) sql.addDelay.run(tallyHour(attempt.time), delayClass(delaySeconds));
+        if (delaySeconds !== undefined)
+          sql.addDelay.run(tallyHour(attempt.time), delayClass(delaySeconds), 1);
       }
       for (const { hour, verdict, reason, count } of counts.values())
         sql.add.run(hour, verdict, reason, count);
     },
     since: (time: number): Tally[] => sql.since.all(time),
     delaysSince: (time: number): DelayTally[] => sql.delaysSince.all(time),
+    addCounts: (tallies: readonly Tally[], delays: readonly HourlyDelay[]): void => {
+      db.transaction(() => {
+        for (const { hour, verdict, reason, count } of tallies) sql.add.run(hour, verdict, reason, count);
+        for (const { hour, seconds, count } of delays) sql.addDelay.run(hour, seconds, count);
+      }).immediate();
+    },
     forget: (before: number, limit: number): Purged => {
       if (sql.isDue.get(before, before) !== 1) return { removed: 0, done: true };
       return db

@@ -1,0 +1,105 @@
+/**
+ * The one script: compares what was read with what is there now, and only when nothing has changed meanwhile writes and counts, all in
+ * one step that nothing else can come between. So decisions are made here, by the one function that makes them, and no two servers
+ * ever overwrite each other's. All its keys lie in one slot where there is a cluster.
+ */
+import { createHash } from 'node:crypto';
+import { ErrorReply } from 'redis';
+import { listOf, type Link, type Reply } from './link.js';
+
+/**
+ * KEYS: n that were read, then those that are counted in. ARGV: n, the n values that were read ('' for none); m, and m times the number
+ * of a key, its new value ('' removes it), its seconds to live ('' leaves them); then to the end command, number of a key, two arguments.
+ * Returns nothing when done, else the n values that are there.
+ */
+const script = `
+local n = tonumber(ARGV[1])
+local found, same = {}, true
+for i = 1, n do
+  local value = redis.pcall('GET', KEYS[i])
+  if type(value) == 'table' then return redis.error_reply('WRONGTYPE ' .. KEYS[i]) end
+  found[i] = value or ''
+  if found[i] ~= ARGV[i + 1] then same = false end
+end
+if not same then return found end
+for i = n + 1, #KEYS do
+  local kind = redis.call('TYPE', KEYS[i]).ok
+  if kind == 'string' or kind == 'list' or kind == 'set' or kind == 'stream' then
+    return redis.error_reply('WRONGTYPE ' .. KEYS[i])
+  end
+end
+local at = n + 2
+for _ = 1, tonumber(ARGV[at]) do
+  local key, value, seconds = KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2], ARGV[at + 3]
+  if value == '' then redis.call('DEL', key)
+  elseif seconds == '' then redis.call('SET', key, value, 'KEEPTTL')
+  else redis.call('SET', key, value, 'EX', seconds) end
+  at = at + 3
+end
+for i = at + 1, #ARGV, 4 do
+  redis.call(ARGV[i], KEYS[tonumber(ARGV[i + 1])], ARGV[i + 2], ARGV[i + 3])
+end
+return false`;
+
+const sha = createHash('sha1').update(script).digest('hex');
+
+/** A new value: undefined removes the key. Without seconds to live those it has stay. */
+export interface Write {
+  readonly value: string | undefined;
+  readonly seconds?: number | undefined;
+}
+
+/** A command that adds to a key other than those that were read, such as HINCRBY, with its two arguments. */
+export interface Addition {
+  readonly command: 'HINCRBY' | 'HSET' | 'ZADD';
+  readonly key: string;
+  readonly first: string;
+  readonly second: string;
+}
+
+/** What a script is to do. */
+export interface Exchange {
+  /** What was read, by key; '' for none. */
+  readonly expected: ReadonlyMap<string, string>;
+  readonly writes: ReadonlyMap<string, Write>;
+  readonly additions: readonly Addition[];
+}
+
+/** Runs a script that the server may not know yet. */
+export async function evaluate(
+  link: Link,
+  text: string,
+  digest: string,
+  keys: readonly string[],
+  args: readonly string[],
+): Promise<Reply> {
+  const rest = [String(keys.length), ...keys, ...args];
+  const [first = ''] = keys;
+  try {
+    return await link.send(first, ['EVALSHA', digest, ...rest]);
+  } catch (error) {
+    if (!(error instanceof ErrorReply && error.message.startsWith('NOSCRIPT'))) throw error;
+    return link.send(first, ['EVAL', text, ...rest]);
+  }
+}
+
+/** Resolves to undefined when all was done; to what is there now, by key, when something had changed and nothing was done. */
+export async function exchange(
+  link: Link,
+  { expected, writes, additions }: Exchange,
+): Promise<Map<string, string> | undefined> {
+  const read = [...expected.keys()];
+  const numbers = new Map(read.map((key, index) => [key, String(index + 1)]));
+  const keys = [...read];
+  for (const { key } of additions) {
+    if (!numbers.has(key)) numbers.set(key, String(keys.push(key)));
+  }
+  const number = (key: string) => numbers.get(key) ?? '';
+  const args = [String(read.length), ...expected.values(), String(writes.size)];
+  for (const [key, { value, seconds }] of writes) args.push(number(key), value ?? '', String(seconds ?? ''));
+  for (const { command, key, first, second } of additions) args.push(command, number(key), first, second);
+  const reply = await evaluate(link, script, sha, keys, args);
+  if (reply === null) return undefined;
+  const now = listOf(reply);
+  return new Map(read.map((key, index) => [key, String(now[index])]));
+}

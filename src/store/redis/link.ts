@@ -1,0 +1,229 @@
+/** One connection to Redis or Valkey, to the master that Sentinel names, or to a cluster. A link that is lost stays lost. */
+import { createClient, createCluster, ErrorReply } from 'redis';
+import { Failure } from '../../greylist/failure.js';
+
+/** What Redis answers with in version 2 of its protocol. */
+export type Reply = string | number | null | readonly Reply[];
+
+/** The parts of a list; none of anything else. */
+export function listOf(reply: Reply | undefined): readonly Reply[] {
+  return typeof reply === 'object' && reply !== null ? reply : [];
+}
+
+/** Sends one command. What is sent in one turn of the event loop goes out together. */
+export type Send = (args: readonly string[]) => Promise<Reply>;
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Where a database is: one server, the master of that name that Sentinels know, or a cluster. */
+export interface RedisAddress {
+  readonly kind: 'single' | 'sentinel' | 'cluster';
+  /** The server, the Sentinels, or some nodes of the cluster. */
+  readonly hosts: readonly HostPort[];
+  /** The name Sentinels know the master by. */
+  readonly master?: string | undefined;
+  readonly database: number;
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  readonly isTls: boolean;
+  /** What all keys begin with. */
+  readonly prefix: string;
+}
+
+export interface LinkOptions {
+  readonly address: RedisAddress;
+  /** PEM; the system's authorities where it is not given. */
+  readonly tlsAuthority?: string | undefined;
+  /** How long a connection may take. */
+  readonly connectMs: number;
+}
+
+export interface Link {
+  readonly isCluster: boolean;
+  /** Sends one command to whoever keeps `key`. */
+  send(key: string, args: readonly string[]): Promise<Reply>;
+  /** What keeps a part of the keys each. */
+  nodes(): Promise<Send[]>;
+  /** Ends at once; what was asked is rejected. */
+  destroy(): void;
+}
+
+type Client = ReturnType<typeof newClient>;
+
+function nodeOptions({ address, tlsAuthority, connectMs }: LinkOptions) {
+  const { user, password, isTls } = address;
+  return {
+    RESP: 2 as const,
+    name: 'greyctl',
+    // Who comes while there is no connection is told so, and does not wait for one.
+    disableOfflineQueue: true,
+    disableClientInfo: true,
+    maintNotifications: 'disabled' as const,
+    ...(user !== undefined && { username: user }),
+    ...(password !== undefined && { password }),
+    socket: {
+      connectTimeout: connectMs,
+      // connection.ts connects anew.
+      reconnectStrategy: false as const,
+      ...(isTls && { tls: true as const, ...(tlsAuthority !== undefined && { ca: tlsAuthority }) }),
+    },
+  };
+}
+
+function newClient(options: LinkOptions, { host, port }: HostPort, database: number, isAnonymous = false) {
+  const { username, password, socket, ...rest } = nodeOptions(options);
+  return createClient({
+    ...rest,
+    ...(!isAnonymous && username !== undefined && { username }),
+    ...(!isAnonymous && password !== undefined && { password }),
+    database,
+    socket: { ...socket, host, port },
+  });
+}
+
+/** Connects, greeting and password included, in time or not at all. */
+async function connectInTime(
+  client: { connect(): Promise<unknown>; destroy(): unknown },
+  connectMs: number,
+): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`no answer within ${connectMs / 1000} s`));
+    }, connectMs);
+  });
+  try {
+    await Promise.race([client.connect(), late]);
+  } catch (error) {
+    client.destroy();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function connected(
+  client: Client,
+  connectMs: number,
+  onLost: (error: unknown) => void,
+): Promise<Client> {
+  client.on('error', onLost);
+  await connectInTime(client, connectMs);
+  return client;
+}
+
+function sender(client: Client): Send {
+  return (args) => client.sendCommand<Reply>([...args]);
+}
+
+async function serverLink(
+  options: LinkOptions,
+  place: HostPort,
+  onLost: (error: unknown) => void,
+): Promise<Link> {
+  const client = await connected(
+    newClient(options, place, options.address.database),
+    options.connectMs,
+    onLost,
+  );
+  const send = sender(client);
+  return {
+    isCluster: false,
+    send: (_, args) => send(args),
+    nodes: () => Promise.resolve([send]),
+    destroy: () => {
+      client.destroy();
+    },
+  };
+}
+
+async function askSentinel(
+  options: LinkOptions,
+  sentinel: HostPort,
+  isAnonymous: boolean,
+): Promise<HostPort | undefined> {
+  const client = await connected(
+    newClient(options, sentinel, 0, isAnonymous),
+    options.connectMs,
+    () => undefined,
+  );
+  try {
+    const reply = await sender(client)(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', options.address.master ?? '']);
+    const [host, port] = listOf(reply);
+    return typeof host === 'string' ? { host, port: Number(port) } : undefined;
+  } finally {
+    client.destroy();
+  }
+}
+
+/** The master as the first Sentinel knows it that answers; asked with the password only where one is wanted. */
+async function findMaster(options: LinkOptions): Promise<HostPort> {
+  const { hosts, master = '' } = options.address;
+  let problem: unknown;
+  for (const sentinel of hosts) {
+    try {
+      const found = await askSentinel(options, sentinel, true).catch((error: unknown) => {
+        if (error instanceof ErrorReply && error.message.startsWith('NOAUTH'))
+          return askSentinel(options, sentinel, false);
+        throw error;
+      });
+      if (found) return found;
+      problem = new Failure(`${sentinel.host}:${sentinel.port} knows no master "${master}"`);
+    } catch (error) {
+      problem = error;
+    }
+  }
+  throw problem;
+}
+
+async function sentinelLink(options: LinkOptions, onLost: (error: unknown) => void): Promise<Link> {
+  const place = await findMaster(options);
+  const link = await serverLink(options, place, onLost);
+  const [role] = listOf(await link.send('', ['ROLE']));
+  if (role === 'master') return link;
+  link.destroy();
+  throw new Failure(`${place.host}:${place.port} is not a master yet`);
+}
+
+async function clusterLink(options: LinkOptions, onLost: (error: unknown) => void): Promise<Link> {
+  const { RESP, socket, ...defaults } = nodeOptions(options);
+  const cluster = createCluster({
+    RESP,
+    rootNodes: options.address.hosts.map(({ host, port }) => ({ socket: { ...socket, host, port } })),
+    defaults: { ...defaults, socket },
+  });
+  // One of the nodes named may be away: the others tell where all are.
+  cluster.on('error', () => undefined);
+  await connectInTime(cluster, options.connectMs);
+  cluster.on('node-error', onLost);
+  return {
+    isCluster: true,
+    send: (key, args) => cluster.sendCommand<Reply>(key, false, [...args]),
+    nodes: () =>
+      Promise.all(
+        cluster.masters.map(async (node): Promise<Send> => {
+          const client = await cluster.nodeClient(node);
+          return (args) => client.sendCommand<Reply>([...args]);
+        }),
+      ),
+    destroy: () => {
+      cluster.destroy();
+    },
+  };
+}
+
+/** Connects once. `onLost` is called, maybe several times, when the link is of no use any more. */
+export function connect(options: LinkOptions, onLost: (error: unknown) => void): Promise<Link> {
+  const { kind, hosts } = options.address;
+  switch (kind) {
+    case 'single':
+      return serverLink(options, hosts[0] ?? { host: '127.0.0.1', port: 6379 }, onLost);
+    case 'sentinel':
+      return sentinelLink(options, onLost);
+    case 'cluster':
+      return clusterLink(options, onLost);
+  }
+}

@@ -1,0 +1,282 @@
+/** What is kept once for all servers: whitelist entries, windows, counts by the hour. */
+import { createHash } from 'node:crypto';
+import type { Reason, Verdict } from '../../greylist/decide.js';
+import { mergeListed } from '../../greylist/merge.js';
+import type {
+  DelayTally,
+  HourlyDelay,
+  ListedEntry,
+  Merged,
+  MoreToMerge,
+  Purged,
+  RecipientWindow,
+  Tally,
+} from '../../greylist/store.js';
+import { evaluate, exchange, type Addition } from './exchange.js';
+import type { Keys } from './keys.js';
+import { listOf, type Link, type Reply } from './link.js';
+import { readListed, writeListed, type ListedValue } from './values.js';
+
+function textsIn(reply: Reply): string[] {
+  return listOf(reply).map(String);
+}
+
+/** The fields and texts of a hash. */
+async function hash(link: Link, key: string): Promise<Map<string, string>> {
+  const texts = textsIn(await link.send(key, ['HGETALL', key]));
+  const fields = new Map<string, string>();
+  for (let at = 0; at + 1 < texts.length; at += 2) fields.set(texts[at] ?? '', texts[at + 1] ?? '');
+  return fields;
+}
+
+/** Whitelist entries with their hits, in the order they were added. */
+export async function listed(link: Link, keys: Keys): Promise<ListedEntry[]> {
+  const key = keys.site('whitelist');
+  const [entries, hits, lastHits] = await Promise.all([
+    hash(link, key),
+    hash(link, keys.site('hits')),
+    hash(link, keys.site('last-hits')),
+  ]);
+  return Array.from(entries, ([field, text]) => readListed(key, field, text))
+    .sort((a, b) => a.id - b.id)
+    .map((value) => {
+      const lastHit = lastHits.get(String(value.id));
+      const counted = { hits: Number(hits.get(String(value.id)) ?? 0) };
+      return { ...value, ...counted, ...(lastHit !== undefined && { lastHit: Number(lastHit) }) };
+    });
+}
+
+/** Changes with every change of the whitelist; 0 while there never was one. */
+export async function revision(link: Link, keys: Keys): Promise<number> {
+  const key = keys.site('revision');
+  return Number((await link.send(key, ['GET', key])) ?? 0);
+}
+
+/**
+ * KEYS: the whitelist, the revision, hits, last hits. ARGV: a field, the text it was read with, its new text ('' removes it), an id.
+ * Returns 1 when done, 0 when something had changed. The revision is a time: one that was lost does not come back.
+ */
+const changeListed = `
+if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
+if ARGV[3] == '' then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+  redis.call('HDEL', KEYS[3], ARGV[4])
+  redis.call('HDEL', KEYS[4], ARGV[4])
+else
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+end
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local last = tonumber(redis.call('GET', KEYS[2]) or '0')
+redis.call('SET', KEYS[2], string.format('%.0f', math.max(now, last + 1)))
+return 1`;
+
+const changeListedSha = createHash('sha1').update(changeListed).digest('hex');
+
+/** Makes of a whitelist entry what `after` says: undefined is none. Resolves to what was there before. */
+export async function changeEntry(
+  link: Link,
+  keys: Keys,
+  { kind, pattern }: Pick<ListedValue, 'kind' | 'pattern'>,
+  after: (before: ListedValue | undefined) => Omit<ListedValue, 'id'> | undefined,
+): Promise<ListedValue | undefined> {
+  const key = keys.site('whitelist');
+  const field = `${kind} ${pattern}`;
+  for (;;) {
+    const found = await link.send(key, ['HGET', key, field]);
+    const text = typeof found === 'string' ? found : '';
+    const before = text === '' ? undefined : readListed(key, field, text);
+    const wanted = after(before);
+    if (!wanted && !before) return undefined;
+    const id = before?.id ?? Number(await link.send(key, ['INCR', keys.site('ids')]));
+    const written = wanted ? writeListed({ ...wanted, id })[1] : '';
+    const names = ['whitelist', 'revision', 'hits', 'last-hits'] as const;
+    const places = names.map((name) => keys.site(name));
+    const args = [field, text, written, String(id)];
+    if ((await evaluate(link, changeListed, changeListedSha, places, args)) === 1) return before;
+  }
+}
+
+/** The windows there are, by recipient. */
+export async function windows(link: Link, keys: Keys): Promise<RecipientWindow[]> {
+  const found = await hash(link, keys.site('windows'));
+  return Array.from(found, ([recipient, until]) => ({ recipient, until: Number(until) })).sort((a, b) =>
+    Buffer.compare(Buffer.from(a.recipient), Buffer.from(b.recipient)),
+  );
+}
+
+/** Opens a window, or moves the end of the one there is. */
+export async function openWindow(link: Link, keys: Keys, recipient: string, until: number): Promise<void> {
+  await link.send(keys.site('windows'), ['HSET', keys.site('windows'), recipient, String(until)]);
+}
+
+/** Resolves to false when there was none. */
+export async function closeWindow(link: Link, keys: Keys, recipient: string): Promise<boolean> {
+  return (await link.send(keys.site('windows'), ['HDEL', keys.site('windows'), recipient])) === 1;
+}
+
+/** Takes away the windows that were over at `now`; resolves to how many. */
+export async function closeWindowsBefore(link: Link, keys: Keys, now: number): Promise<number> {
+  let closed = 0;
+  for (const { recipient, until } of await windows(link, keys)) {
+    if (until <= now && (await closeWindow(link, keys, recipient))) closed += 1;
+  }
+  return closed;
+}
+
+async function mergeEntry(
+  link: Link,
+  keys: Keys,
+  other: Omit<ListedEntry, 'id'>,
+): Promise<keyof Merged | undefined> {
+  const known = (await listed(link, keys)).find(
+    ({ kind, pattern }) => kind === other.kind && pattern === other.pattern,
+  );
+  const merged = known ? mergeListed(known, other) : other;
+  if (known && JSON.stringify(merged) === JSON.stringify(mergeListed(known, known))) return undefined;
+  await changeEntry(link, keys, other, () => merged);
+  const { id } = (await listed(link, keys)).find(
+    ({ kind, pattern }) => kind === other.kind && pattern === other.pattern,
+  ) ?? { id: 0 };
+  const more = merged.hits - (known?.hits ?? 0);
+  if (more > 0) await link.send(keys.site('hits'), ['HINCRBY', keys.site('hits'), String(id), String(more)]);
+  if (merged.lastHit !== undefined)
+    await link.send(keys.site('last-hits'), [
+      'HSET',
+      keys.site('last-hits'),
+      String(id),
+      String(merged.lastHit),
+    ]);
+  return known ? 'changed' : 'added';
+}
+
+/** Merges whitelist entries and windows. */
+export async function mergeMore(link: Link, keys: Keys, more: MoreToMerge): Promise<Merged> {
+  const merged = { added: 0, changed: 0 };
+  for (const entry of more.listed) {
+    const what = await mergeEntry(link, keys, entry);
+    if (what) merged[what] += 1;
+  }
+  const open = new Map((await windows(link, keys)).map(({ recipient, until }) => [recipient, until]));
+  for (const { recipient, until } of more.windows) {
+    const before = open.get(recipient);
+    if (before !== undefined && before >= until) continue;
+    merged[before === undefined ? 'added' : 'changed'] += 1;
+    await openWindow(link, keys, recipient, until);
+    open.set(recipient, until);
+  }
+  await mergeCounts(link, keys, more);
+  return merged;
+}
+
+/** Of two counts the larger. */
+async function mergeCounts(
+  link: Link,
+  keys: Keys,
+  more: Pick<MoreToMerge, 'tallies' | 'delays'>,
+): Promise<void> {
+  const [ownTallies, ownDelays] = await Promise.all([tallies(link, keys, 0), hourlyDelays(link, keys)]);
+  const nameOf = ({ hour, verdict, reason }: Tally) => `${hour} ${verdict} ${reason}`;
+  const delayOf = ({ hour, seconds }: HourlyDelay) => `${hour} ${seconds}`;
+  const beyondTallies = beyond(more.tallies, ownTallies, nameOf);
+  const beyondDelays = beyond(more.delays, ownDelays, delayOf);
+  if (beyondTallies.length + beyondDelays.length > 0)
+    await addCounts(link, keys, beyondTallies, beyondDelays);
+}
+
+/** What is in `theirs` beyond `ours`, by name. */
+function beyond<T extends { readonly count: number }>(
+  theirs: readonly T[],
+  ours: readonly T[],
+  nameOf: (one: T) => string,
+): T[] {
+  const known = new Map(ours.map((one) => [nameOf(one), one.count]));
+  return theirs
+    .map((one) => ({ ...one, count: one.count - (known.get(nameOf(one)) ?? 0) }))
+    .filter((one) => one.count > 0);
+}
+
+/** What was counted in an hour, by field. */
+interface Hour {
+  readonly hour: number;
+  readonly counts: ReadonlyMap<string, string>;
+}
+
+async function hoursSince(link: Link, keys: Keys, since: number): Promise<Hour[]> {
+  const key = keys.site('hours');
+  const found = textsIn(await link.send(key, ['ZRANGEBYSCORE', key, String(since), '+inf'])).map(Number);
+  return Promise.all(found.map(async (hour) => ({ hour, counts: await hash(link, keys.hour(hour)) })));
+}
+
+/** Counts of the hours since then, oldest first. */
+export async function tallies(link: Link, keys: Keys, since: number): Promise<Tally[]> {
+  const hours = await hoursSince(link, keys, since);
+  return hours.flatMap(({ hour, counts }) =>
+    [...counts].flatMap(([field, count]): Tally[] => {
+      const [, verdict, reason] = /^(pass|greylist) (.+)$/.exec(field) ?? [];
+      // Fields of this form are only written from a decision.
+      return reason === undefined
+        ? []
+        : [{ hour, verdict: verdict as Verdict, reason: reason as Reason, count: Number(count) }];
+    }),
+  );
+}
+
+/** How long triplets had waited, by the hour in which they passed. */
+export async function hourlyDelays(link: Link, keys: Keys, since = 0): Promise<HourlyDelay[]> {
+  const hours = await hoursSince(link, keys, since);
+  return hours.flatMap(({ hour, counts }) =>
+    [...counts].flatMap(([field, count]) => {
+      const [, seconds] = /^delay (\d+)$/.exec(field) ?? [];
+      return seconds === undefined ? [] : [{ hour, seconds: Number(seconds), count: Number(count) }];
+    }),
+  );
+}
+
+/** The same of some hours together, shortest first. */
+export async function delays(link: Link, keys: Keys, since: number): Promise<DelayTally[]> {
+  const sums = new Map<number, number>();
+  for (const { seconds, count } of await hourlyDelays(link, keys, since))
+    sums.set(seconds, (sums.get(seconds) ?? 0) + count);
+  return Array.from(sums, ([seconds, count]) => ({ seconds, count })).sort((a, b) => a.seconds - b.seconds);
+}
+
+/** Adds to the counts. */
+export async function addCounts(
+  link: Link,
+  keys: Keys,
+  tallies: readonly Tally[],
+  delays: readonly HourlyDelay[],
+): Promise<void> {
+  const counts = [
+    ...tallies.map(({ hour, verdict, reason, count }) => ({ hour, field: `${verdict} ${reason}`, count })),
+    ...delays.map(({ hour, seconds, count }) => ({ hour, field: `delay ${seconds}`, count })),
+  ];
+  const additions = counts.map(({ hour, field, count }): Addition => ({
+    ...{ command: 'HINCRBY', key: keys.hour(hour), first: field, second: String(count) },
+  }));
+  const hours = [...new Set(counts.map(({ hour }) => String(hour)))].map((hour): Addition => ({
+    command: 'ZADD',
+    key: keys.site('hours'),
+    first: hour,
+    second: hour,
+  }));
+  await exchange(link, { expected: new Map(), writes: new Map(), additions: [...additions, ...hours] });
+}
+
+/** Removes the oldest hours before `before`, whole, until about `limit` counts are gone. */
+export async function forgetTallies(link: Link, keys: Keys, before: number, limit: number): Promise<Purged> {
+  const key = keys.site('hours');
+  let removed = 0;
+  while (removed < limit) {
+    const [hour] = textsIn(
+      await link.send(key, ['ZRANGEBYSCORE', key, '-inf', `(${before}`, 'LIMIT', '0', '1']),
+    );
+    if (hour === undefined) return { removed, done: true };
+    const counts = keys.hour(Number(hour));
+    removed += Number(await link.send(counts, ['HLEN', counts]));
+    await link.send(counts, ['DEL', counts]);
+    await link.send(key, ['ZREM', key, hour]);
+  }
+  return { removed, done: false };
+}
