@@ -3,13 +3,15 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { defaultDatabase } from '../config/location.js';
 import type { Values } from '../config/options.js';
+import { isRedisUrl, withoutPassword } from '../config/redis-url.js';
 import { resolve, type Given, type Resolved } from '../config/resolve.js';
 import { Failure, reasonOf } from '../greylist/failure.js';
 import { printable } from '../greylist/printable.js';
 import type { Store } from '../greylist/store.js';
 import { createTerminal, type Terminal } from '../output/terminal.js';
+import { withFallback, type FallbackEvents } from '../store/fallback.js';
 import { MemoryStore } from '../store/memory.js';
-import { hashed, privacyKey } from '../store/privacy.js';
+import { hashed, privacyKey, privacyMark } from '../store/privacy.js';
 import { openSqlite } from '../store/sqlite/client.js';
 import { givenSettings } from './arguments.js';
 
@@ -80,9 +82,9 @@ export function terminalFor(values: Values, outside: Process): Terminal {
   return createTerminal(outside.stdout, values.color, outside.environment);
 }
 
-/** Where the database is. */
+/** Where the database is; of a shared one without its password. */
 export function databaseLocation(values: Values, outside: Process): string {
-  if (values.db !== undefined) return path.resolve(values.db);
+  if (values.db !== undefined) return isShared(values) ? withoutPassword(values.db) : path.resolve(values.db);
   if (values.dbdir !== undefined) return path.resolve(values.dbdir, 'greyctl.db');
   return defaultDatabase(outside.environment, outside.userId, outside.home);
 }
@@ -102,12 +104,70 @@ export function makeDatabaseFolder(values: Values, outside: Process): string {
   return location;
 }
 
+/** True when the database is on a server that others use, too. */
+export function isShared(values: Values): boolean {
+  return values.db !== undefined && isRedisUrl(values.db);
+}
+
+/** False when the database is a file that is not there; one on a server is found out when it is opened. */
+export function hasDatabase(values: Values, outside: Process): boolean {
+  return isShared(values) || existsSync(databaseLocation(values, outside));
+}
+
+/** Opens the database as it is, hashes included, creating it where there is none. The caller closes. */
+export async function openPlainStore(
+  values: Values,
+  outside: Process,
+  isServer = false,
+  privacy?: string,
+): Promise<Store> {
+  if (!isShared(values)) return openSqlite(makeDatabaseFolder(values, outside), values.durability);
+  const { openSharedStore } = await import('./shared.js');
+  return openSharedStore(values, outside, isServer, privacy);
+}
+
+/** The file with the key of hashed addresses. */
+export function privacyKeyFile(values: Values, outside: Process): string {
+  const named = values['privacy-key'];
+  if (named !== undefined) return path.resolve(named);
+  if (!isShared(values)) return `${databaseLocation(values, outside)}.key`;
+  return path.join(
+    path.dirname(defaultDatabase(outside.environment, outside.userId, outside.home)),
+    'privacy.key',
+  );
+}
+
 /** Opens the database, creating it where there is none. The caller closes. */
 export async function openStore(values: Values, outside: Process): Promise<Store> {
-  const location = makeDatabaseFolder(values, outside);
-  const key = values.privacy ? await privacyKey(`${location}.key`) : undefined;
-  const store = await openSqlite(location, values.durability);
-  return key ? hashed(store, key) : store;
+  return withPrivacy(values, outside, (privacy) => openPlainStore(values, outside, false, privacy));
+}
+
+/** The same for a server: a shared database may be away, and have a local one for that time, of which `events` tell. */
+export async function openServingStore(
+  values: Values,
+  outside: Process,
+  events: FallbackEvents,
+): Promise<Store> {
+  const fallback = isShared(values) ? values['db-fallback'] : undefined;
+  return withPrivacy(values, outside, async (privacy) => {
+    const local =
+      fallback === undefined ? undefined : await openSqlite(path.resolve(fallback), values.durability);
+    const store = await openPlainStore(values, outside, true, privacy ?? privacyMark(undefined));
+    return local ? withFallback(store, local, events) : store;
+  });
+}
+
+/** Puts keyed hashes before what `open` opens, where they are wanted; `open` gets the mark of the key. */
+async function withPrivacy(
+  values: Values,
+  outside: Process,
+  open: (mark: string | undefined) => Promise<Store>,
+): Promise<Store> {
+  if (!values.privacy) return open(undefined);
+  // The folder of the key is that of the database.
+  if (!isShared(values)) makeDatabaseFolder(values, outside);
+  const key = await privacyKey(privacyKeyFile(values, outside));
+  return hashed(await open(privacyMark(key)), key);
 }
 
 /** Calls `use` with the database and closes it, whatever happens. */
@@ -130,7 +190,7 @@ export async function withExistingStore<T>(
   outside: Process,
   use: (store: Store) => Promise<T>,
 ): Promise<T> {
-  if (existsSync(databaseLocation(values, outside))) return withStore(values, outside, use);
+  if (hasDatabase(values, outside)) return withStore(values, outside, use);
   outside.stderr.write(`greyctl: there is no database ${printable(databaseLocation(values, outside))} yet\n`);
   return use(new MemoryStore());
 }

@@ -94,6 +94,10 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     ['$0 db backup /var/backups/greyctl.db', 'while the server runs'],
     ['$0 db backup /tmp/copy.db --db /srv/greyctl.db', 'of another database'],
   ],
+  'db copy': [
+    ['$0 db copy /var/lib/greyctl/greyctl.db redis://redis.example', 'from one host to many'],
+    ['$0 db copy redis://redis.example /var/lib/greyctl/greyctl.db', 'and back'],
+  ],
   'db check': [
     ['$0 db check', 'is the file sound?'],
     ['$0 db check --db /var/backups/greyctl.db', 'is the backup?'],

@@ -3,6 +3,7 @@
  * 0 done, 1 it could not be done, 2 wrong usage or configuration, 3 the answer is no, 70 a bug in greyctl.
  */
 import { homedir } from 'node:os';
+import { withoutPassword } from '../config/redis-url.js';
 import { Failure } from '../greylist/failure.js';
 import { printable } from '../greylist/printable.js';
 import type { Process } from './context.js';
@@ -59,6 +60,9 @@ export async function main(args: readonly string[], outside: Process): Promise<n
 
 /** The real process. A reader that went away (`| head`) is a quiet end. */
 export function runningProcess(): Process {
+  // What ps(1) shows of this process from now on.
+  const shown = process.argv.map(withoutPassword);
+  if (shown.some((word, index) => word !== process.argv[index])) process.title = shown.join(' ');
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? 0 : 1);
   });

@@ -7,6 +7,7 @@ import { parseNetwork, type Network } from '../greylist/address.js';
 import { defaultSettings, type ClientKey } from '../greylist/settings.js';
 import { parseEndpoint } from './endpoint.js';
 import { choice, duration, flag, integer, list, single, text, type Option } from './option.js';
+import { isRedisUrl, readRedisUrl, withoutPassword } from './redis-url.js';
 import { BadValue, readInteger, readMode, readText } from './value.js';
 
 function readNetwork(given: string): Network {
@@ -32,7 +33,9 @@ function readSocketPath(given: string): string {
 }
 
 function readLocation(given: string): string {
-  if (/^[a-z+]+:\/\//.test(readText(given))) throw new BadValue(given, 'the path of a file');
+  if (isRedisUrl(readText(given))) readRedisUrl(given);
+  else if (/^[a-z+]+:\/\//.test(given))
+    throw new BadValue(withoutPassword(given), 'the path of a file or a redis:// URL');
   return given;
 }
 
@@ -194,6 +197,16 @@ export const options = {
     { ...decision, describe: 'file of senders whose mail is never deferred, instead of the default files' },
     'FILE',
   ),
+  'store-timeout': duration(
+    {
+      ...server,
+      describe: 'a request waits for the database so long, then its mail passes; a bare number is seconds',
+    },
+    'TIME',
+    's',
+    1,
+    true,
+  ),
   'stats-age': duration(
     { ...server, describe: 'how long the counts for stats are kept; a bare number is days' },
     'TIME',
@@ -203,6 +216,14 @@ export const options = {
   ),
   'greylist-authenticated': flag({ ...server, describe: 'greylist clients that logged in (SASL), too' }),
   privacy: flag({ ...decision, describe: 'keep keyed hashes instead of addresses' }),
+  'privacy-key': text(
+    {
+      ...decision,
+      describe: 'file of the key of these hashes; several servers with one database need the same',
+    },
+    'FILE',
+    undefined,
+  ),
   'greylist-action': text(
     { ...server, describe: 'answer that stands before the text: an action or a code such as 451' },
     'ACTION',
@@ -221,7 +242,7 @@ export const options = {
   hostname: text({ ...server, describe: 'host name for %h' }, 'NAME', hostname()),
   db: {
     ...general,
-    describe: 'database: the path of a SQLite file',
+    describe: 'database: the path of a SQLite file, or redis://HOST for several servers',
     argument: 'LOCATION',
     default: undefined as string | undefined,
     read: ([location]) => readLocation(location),
@@ -233,6 +254,21 @@ export const options = {
     'LEVEL',
     ['normal', 'full'],
     'normal',
+  ),
+  'db-fallback': text(
+    { ...server, describe: 'SQLite file that is used while a redis:// database is away' },
+    'FILE',
+    undefined,
+  ),
+  'db-password-file': text(
+    { ...general, describe: 'file with the password for a redis:// database, on its first line' },
+    'FILE',
+    undefined,
+  ),
+  'db-tls-ca': text(
+    { ...general, describe: 'file with the certificates (PEM) that a rediss:// database is checked against' },
+    'FILE',
+    undefined,
   ),
   dbdir: text(
     { ...general, describe: 'folder of the database: the same as --db=DIR/greyctl.db' },

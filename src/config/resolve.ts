@@ -98,7 +98,12 @@ function fromEnvironment(
 
 function unknownVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
   const settable = optionNames.filter((name) => !(options[name] as Option<unknown>).commandLineOnly);
-  const known = new Set([...settable.map(environmentName), 'GREYCTL_OPTS', 'GREYCTL_TEXT']);
+  const known = new Set([
+    ...settable.map(environmentName),
+    'GREYCTL_DB_PASSWORD',
+    'GREYCTL_OPTS',
+    'GREYCTL_TEXT',
+  ]);
   return Object.keys(environment)
     .filter((name) => name.startsWith('GREYCTL_') && !known.has(name))
     .map((name) => `the environment variable ${name} belongs to no setting`);

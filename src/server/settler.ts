@@ -11,7 +11,6 @@ import { reasonOf } from '../greylist/failure.js';
 import type { Store } from '../greylist/store.js';
 import type { Warn } from './log.js';
 
-const storeTimeoutMs = 1000;
 const restMs = 1000;
 const maxBatch = 1000;
 /** So many are worth a transaction of their own while another is under way; larger ones let this thread or the store's wait. */
@@ -31,7 +30,7 @@ export interface Settler {
 }
 
 /** Gathers attempts for `store`; `warn` hears of its failures. */
-export function createSettler(store: Pick<Store, 'settle'>, warn: Warn): Settler {
+export function createSettler(store: Pick<Store, 'settle'>, warn: Warn, storeTimeoutMs = 1000): Settler {
   const queue: Waiting[] = [];
   /** Batches that were sent and not answered, and those of them that are later than anybody waits for. */
   let underWay = 0;

@@ -4,7 +4,7 @@ import { connect, type PolicyClient } from './policy-client.js';
 import { temporaryFolder } from './temporary.js';
 
 export interface TestServer extends Server {
-  /** A folder of the test's own; the database is `db` in it. */
+  /** A folder of the test's own; the database is `db` in it, unless `args` name another. */
   readonly folder: string;
   readonly db: string;
   /** A new connection, closed when the test ends. */
@@ -23,7 +23,8 @@ export async function testServer(
   const lists = ['clients', 'recipients', 'senders']
     .filter((kind) => !args.some((arg) => arg.startsWith(`--whitelist-${kind}`)))
     .map((kind) => `--whitelist-${kind}=${folder}/none.local`);
-  const server = await serve([`--db=${db}`, ...places, ...lists, ...args], options);
+  const database = args.some((arg) => arg.startsWith('--db=')) ? [] : [`--db=${db}`];
+  const server = await serve([...database, ...places, ...lists, ...args], options);
   t.after(() => server.stop());
   return {
     ...server,

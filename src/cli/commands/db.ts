@@ -4,6 +4,7 @@ import { declareAttempt } from '../attempt.js';
 import type { Subcommand } from '../command.js';
 import { backup } from '../db/backup.js';
 import { check } from '../db/check.js';
+import { copy, declareCopy } from '../db/copy.js';
 import { exportDatabase } from '../db/export.js';
 import { declareForget, forget } from '../db/forget.js';
 import { importDatabase } from '../db/import.js';
@@ -71,5 +72,11 @@ export const subcommands: readonly Subcommand[] = [
     describe: 'merge an export, all or nothing; - is standard input',
     declare: declareFile,
     run: importDatabase,
+  },
+  {
+    command: 'copy <from> <to>',
+    describe: 'everything from one database into another, also while servers use both',
+    declare: declareCopy,
+    run: copy,
   },
 ];

@@ -1,11 +1,19 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
+import type { Values } from '../../config/options.js';
 import { Failure, reasonOf } from '../../greylist/failure.js';
 import { printable } from '../../greylist/printable.js';
 import type { StoreInfo } from '../../greylist/store.js';
 import { counted } from '../../output/format.js';
 import { answerIsNo } from '../command.js';
-import { databaseLocation, settingsFor, terminalFor, type Arguments, type Process } from '../context.js';
+import {
+  databaseLocation,
+  isShared,
+  settingsFor,
+  terminalFor,
+  type Arguments,
+  type Process,
+} from '../context.js';
 import { withFile } from './file.js';
 
 interface Health {
@@ -13,21 +21,42 @@ interface Health {
   readonly facts?: StoreInfo;
 }
 
-/** `greyctl db check`: status 3 when anything is wrong with the file; a file that cannot be reached is status 1. */
-export async function check(argv: Arguments, outside: Process): Promise<number> {
-  const { values } = settingsFor(argv, outside);
+/** Of a file: every page and index of it. */
+async function fileHealth(values: Values, outside: Process): Promise<Health> {
   const location = databaseLocation(values, outside);
   await access(location, constants.R_OK | constants.W_OK).catch((error: unknown) => {
     throw new Failure(`cannot check the database ${location}: ${reasonOf(error)}`, { cause: error });
   });
   // Whose file it is, and of which version, is looked at when it is opened.
-  const health: Health = await withFile(values, outside, async (store) => {
+  return withFile(values, outside, async (store) => {
     const { problems } = await store.check();
     return problems.length > 0 ? { problems } : { problems, facts: await store.info() };
   }).catch((error: unknown) => {
     if (error instanceof Failure) return { problems: [error.message] };
     throw error;
   });
+}
+
+/** Of a server: that every value can be read, and that the server is set so that none is lost. */
+async function serverHealth(values: Values, outside: Process): Promise<Health> {
+  const { openSharedStore } = await import('../shared.js');
+  const store = await openSharedStore(values, outside, false);
+  try {
+    const { problems } = await store.check();
+    return problems.length > 0 ? { problems } : { problems, facts: await store.info() };
+  } catch (error) {
+    if (error instanceof Failure) return { problems: [error.message] };
+    throw error;
+  } finally {
+    await store.close();
+  }
+}
+
+/** `greyctl db check`: status 3 when anything is wrong with the database; a file that cannot be reached is status 1. */
+export async function check(argv: Arguments, outside: Process): Promise<number> {
+  const { values } = settingsFor(argv, outside);
+  const location = databaseLocation(values, outside);
+  const health = isShared(values) ? await serverHealth(values, outside) : await fileHealth(values, outside);
   const { problems, facts } = health;
   const isHealthy = problems.length === 0;
   const terminal = terminalFor(values, outside);

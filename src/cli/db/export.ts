@@ -2,17 +2,18 @@ import { createWriteStream } from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Values } from '../../config/options.js';
 import { harmlessJson } from '../../greylist/printable.js';
-import { allClients, allEntries } from '../../greylist/store.js';
+import { allClients, allEntries, type Store } from '../../greylist/store.js';
 import { openSqlite, type SqliteStore } from '../../store/sqlite/client.js';
 import { timestamp } from '../../output/format.js';
-import { settingsFor, type Arguments, type Process } from '../context.js';
+import { isShared, settingsFor, type Arguments, type Process } from '../context.js';
 import { exportedDocument, exportVersion } from './exported.js';
-import { fileOrStream, fillNewFile, withFile } from './file.js';
+import { fileOrStream, fillNewFile, withFile, withPlainStore } from './file.js';
 import { withTemporaryDatabase } from './temporary.js';
 
 async function* documents(
-  store: SqliteStore,
+  store: Store,
   isHashed: boolean,
   now: number,
 ): AsyncGenerator<Record<string, unknown>> {
@@ -25,12 +26,12 @@ async function* documents(
   for (const value of await store.hourlyDelays()) yield exportedDocument({ type: 'delay', value });
 }
 
-async function* lines(store: SqliteStore, isHashed: boolean, now: number): AsyncGenerator<string> {
+async function* lines(store: Store, isHashed: boolean, now: number): AsyncGenerator<string> {
   for await (const document of documents(store, isHashed, now)) yield `${harmlessJson(document)}\n`;
 }
 
 /** Calls `use` with all as it is at one moment: a copy. */
-function withSnapshot(store: SqliteStore, use: (snapshot: SqliteStore) => Promise<void>): Promise<void> {
+function withSnapshot(store: SqliteStore, use: (snapshot: Store) => Promise<void>): Promise<void> {
   return withTemporaryDatabase(async (copy) => {
     await store.backup(copy);
     const snapshot = await openSqlite(copy);
@@ -38,19 +39,32 @@ function withSnapshot(store: SqliteStore, use: (snapshot: SqliteStore) => Promis
   });
 }
 
+/** Writes all that is remembered into a new file. */
+export function writeExport(
+  store: Store,
+  values: Values,
+  file: string,
+  what: string,
+  outside: Process,
+): Promise<void> {
+  const source = Readable.from(lines(store, values.privacy, outside.now()));
+  return fillNewFile(file, what, () => pipeline(source, createWriteStream(file, { flags: 'r+' })));
+}
+
 /** `greyctl db export`: all that is remembered, as lines of JSON, in constant memory. */
 export async function exportDatabase(argv: Arguments, outside: Process): Promise<undefined> {
   const { values } = settingsFor(argv, outside);
   const name = fileOrStream(argv);
-  const write = async (store: SqliteStore) => {
-    const source = Readable.from(lines(store, values.privacy, outside.now()));
-    if (name === '-') {
-      await pipeline(source, outside.stdout, { end: false });
+  const write = async (store: Store) => {
+    if (name !== '-') {
+      await writeExport(store, values, path.resolve(name), 'export', outside);
       return;
     }
-    const file = path.resolve(name);
-    await fillNewFile(file, 'export', () => pipeline(source, createWriteStream(file, { flags: 'r+' })));
+    await pipeline(Readable.from(lines(store, values.privacy, outside.now())), outside.stdout, {
+      end: false,
+    });
   };
-  await withFile(values, outside, (store) => withSnapshot(store, write));
+  if (isShared(values)) await withPlainStore(values, outside, write);
+  else await withFile(values, outside, (store) => withSnapshot(store, write));
   return undefined;
 }

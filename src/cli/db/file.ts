@@ -2,16 +2,33 @@ import { existsSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import type { Values } from '../../config/options.js';
 import { codeOf, Failure, reasonOf } from '../../greylist/failure.js';
+import type { Store } from '../../greylist/store.js';
 import { openSqlite, type SqliteStore } from '../../store/sqlite/client.js';
 import { textOf } from '../arguments.js';
-import { databaseLocation, type Arguments, type Process } from '../context.js';
+import { databaseLocation, hasDatabase, openPlainStore, type Arguments, type Process } from '../context.js';
 
 /** The file that was named; `-` for a stream, also where none was. */
 export function fileOrStream(argv: Arguments): string {
   return textOf(argv, 'file') ?? '-';
 }
 
-/** Calls `use` with the file as it is, hashes included, and closes it; a Failure where there is none. */
+/** Calls `use` with the database as it is, hashes included, and closes it; a Failure where there is none. */
+export async function withPlainStore<T>(
+  values: Values,
+  outside: Process,
+  use: (store: Store) => Promise<T>,
+): Promise<T> {
+  if (!hasDatabase(values, outside))
+    throw new Failure(`there is no database ${databaseLocation(values, outside)}`);
+  const store = await openPlainStore(values, outside);
+  try {
+    return await use(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** The same for what is only done to a file. */
 export async function withFile<T>(
   values: Values,
   outside: Process,

@@ -5,6 +5,7 @@ import { codeOf, Failure, reasonOf } from '../../greylist/failure.js';
 import type {
   HourlyDelay,
   ListedEntry,
+  Merged,
   RecipientWindow,
   Store,
   StoredClient,
@@ -14,7 +15,17 @@ import type {
 import { count, counted } from '../../output/format.js';
 import { hashed, privacyKey } from '../../store/privacy.js';
 import { openSqlite } from '../../store/sqlite/client.js';
-import { makeDatabaseFolder, settingsFor, terminalFor, type Arguments, type Process } from '../context.js';
+import {
+  isShared,
+  makeDatabaseFolder,
+  openPlainStore,
+  privacyKeyFile,
+  settingsFor,
+  terminalFor,
+  type Arguments,
+  type Process,
+} from '../context.js';
+import { copyAll } from './copy.js';
 import { BadLine, exportVersion, fieldsOf, readLine } from './exported.js';
 import { fileOrStream } from './file.js';
 import { withTemporaryDatabase } from './temporary.js';
@@ -137,7 +148,21 @@ async function openFor(isHashed: boolean, file: string, values: Values, outside:
     });
   const store = await openSqlite(file);
   if (isHashed || !values.privacy) return store;
-  return hashed(store, await privacyKey(`${makeDatabaseFolder(values, outside)}.key`));
+  return hashed(store, await privacyKey(privacyKeyFile(values, outside)));
+}
+
+/** Merges what `file` holds into the database: in one step into a file, in many into a shared one. */
+async function mergeInto(file: string, values: Values, outside: Process): Promise<Merged> {
+  if (!isShared(values)) {
+    const store = await openSqlite(makeDatabaseFolder(values, outside), values.durability);
+    return store.mergeFrom(file).finally(() => store.close());
+  }
+  const [from, to] = [await openSqlite(file), await openPlainStore(values, outside)];
+  try {
+    return (await copyAll(from, to, outside.now)).merged;
+  } finally {
+    await Promise.all([from.close(), to.close()]);
+  }
 }
 
 /** `greyctl db import`: merges an export, all of it or nothing; until all is read it is kept in a database beside. */
@@ -147,9 +172,7 @@ export async function importDatabase(argv: Arguments, outside: Process): Promise
   const { numbers, added, changed } = await withTemporaryDatabase(async (file) => {
     const source = name === '-' ? process.stdin : createReadStream(name);
     const read = await readAll(source, name, (isHashed) => openFor(isHashed, file, values, outside));
-    const store = await openSqlite(makeDatabaseFolder(values, outside), values.durability);
-    const merged = await store.mergeFrom(file).finally(() => store.close());
-    return { numbers: read, ...merged };
+    return { numbers: read, ...(await mergeInto(file, values, outside)) };
   });
   const terminal = terminalFor(values, outside);
   if (values.json) await terminal.json({ ...numbers, added, changed });

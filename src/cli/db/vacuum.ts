@@ -1,5 +1,13 @@
 import { size } from '../../output/format.js';
-import { settingsFor, terminalFor, type Arguments, type Process } from '../context.js';
+import { Failure } from '../../greylist/failure.js';
+import {
+  databaseLocation,
+  isShared,
+  settingsFor,
+  terminalFor,
+  type Arguments,
+  type Process,
+} from '../context.js';
 import { untilDone } from './batches.js';
 import { withFile } from './file.js';
 
@@ -9,6 +17,14 @@ const pagesAtATime = 500;
 /** `greyctl db vacuum`: gives unused room back in small steps. */
 export async function vacuum(argv: Arguments, outside: Process): Promise<undefined> {
   const { values } = settingsFor(argv, outside);
+  if (isShared(values))
+    throw new Failure(
+      `cannot vacuum ${databaseLocation(values, outside)}: Redis gives memory back by itself`,
+      {
+        kind: 'usage',
+        hint: 'redis-cli memory purge',
+      },
+    );
   const { before, after } = await withFile(values, outside, async (store) => {
     const start = await store.vacuum(0);
     let last = start;

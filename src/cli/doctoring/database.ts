@@ -1,11 +1,11 @@
-import { existsSync, statfsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import path from 'node:path';
 import type { Values } from '../../config/options.js';
 import { Failure } from '../../greylist/failure.js';
 import type { StoreInfo } from '../../greylist/store.js';
 import { count, duration, localTime, size } from '../../output/format.js';
 import { ok, type Finding } from '../../postfix/finding.js';
-import { databaseLocation, withStore, type Process } from '../context.js';
+import { databaseLocation, hasDatabase, isShared, withStore, type Process } from '../context.js';
 import { databaseRights } from './rights.js';
 
 const mebibyte = 1024 * 1024;
@@ -31,6 +31,24 @@ function disk(location: string, sizeBytes: number): Finding {
   };
 }
 
+/** How the server of a shared database is set. */
+async function memory(values: Values, outside: Process): Promise<Finding[]> {
+  const { openSharedStore } = await import('../shared.js');
+  const store = await openSharedStore(values, outside, false);
+  try {
+    const { problems } = await store.check();
+    return problems.map((what) => ({
+      check: 'database',
+      severity: 'warning',
+      what,
+      why: 'What Redis loses is greylisted anew.',
+      remedy: 'SEVERAL MX HOSTS in greyctl(8)',
+    }));
+  } finally {
+    await store.close();
+  }
+}
+
 function clock({ newestLastSeen }: StoreInfo, now: number): Finding {
   const check = 'clock';
   const ahead = (newestLastSeen ?? now) - now;
@@ -48,7 +66,7 @@ function clock({ newestLastSeen }: StoreInfo, now: number): Finding {
 export async function database(values: Values, outside: Process): Promise<Finding[]> {
   const check = 'database';
   const location = databaseLocation(values, outside);
-  if (!existsSync(location)) {
+  if (!hasDatabase(values, outside)) {
     return [
       ...databaseRights(location, values),
       {
@@ -63,12 +81,10 @@ export async function database(values: Values, outside: Process): Promise<Findin
   try {
     const info = await withStore(values, outside, (store) => store.info());
     const text = `${location} is healthy: ${size(info.sizeBytes)}, ${count(info.waiting)} waiting, ${count(info.passed)} passed`;
-    return [
-      ok(check, text),
-      ...databaseRights(location, values),
-      disk(location, info.sizeBytes),
-      clock(info, outside.now()),
-    ];
+    const room = isShared(values)
+      ? await memory(values, outside)
+      : [...databaseRights(location, values), disk(location, info.sizeBytes)];
+    return [ok(check, text), ...room, clock(info, outside.now())];
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     return [

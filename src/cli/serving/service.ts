@@ -1,5 +1,6 @@
 /** From settings to a running server and, at a signal, to its end. */
 import { execFile } from 'node:child_process';
+import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Values } from '../../config/options.js';
 import { settingsOf } from '../../config/resolve.js';
@@ -7,6 +8,7 @@ import { parseNetwork } from '../../greylist/address.js';
 import { reasonOf } from '../../greylist/failure.js';
 import type { Store } from '../../greylist/store.js';
 import { registrableDomain } from '../../names/domain.js';
+import { counted } from '../../output/format.js';
 import { policyCheck } from '../../postfix/snippets.js';
 import { createAnswerer, type Answerer } from '../../server/answerer.js';
 import { createAdmission } from '../../server/listen.js';
@@ -19,7 +21,13 @@ import { startServer, type PolicyServer } from '../../server/server.js';
 import { createSettler } from '../../server/settler.js';
 import { claimDatabase } from '../../store/sqlite/claim.js';
 import { listFiles } from '../../whitelist/files.js';
-import { databaseLocation, makeDatabaseFolder, openStore, type Process } from '../context.js';
+import {
+  databaseLocation,
+  isShared,
+  makeDatabaseFolder,
+  openServingStore,
+  type Process,
+} from '../context.js';
 import { chosenLists } from '../lists.js';
 import { version } from '../version.js';
 import { takeIdentity, wantedIdentity } from './identity.js';
@@ -100,7 +108,7 @@ function answererFor({ values, outside, log, warn }: Frame, store: Store, lists:
     ...(settings.clientKey === 'domain' && { domainOf: registrableDomain }),
   };
   return createAnswerer(options, {
-    settler: createSettler(store, warn),
+    settler: createSettler(store, warn, values['store-timeout'] * 1000),
     match: (attempt, time) => lists.match(attempt, time),
     log,
     warn,
@@ -127,6 +135,12 @@ function announce(frame: Frame, notes: readonly string[], server: PolicyServer, 
   process.send?.('ready', () => undefined);
 }
 
+/** Makes sure that no other server uses the same file; a shared database has at most a file for outages. */
+function claim(values: Values, outside: Process): () => void {
+  const file = isShared(values) ? values['db-fallback'] : makeDatabaseFolder(values, outside);
+  return values.share || file === undefined ? () => undefined : claimDatabase(path.resolve(file));
+}
+
 /** Opens the database and what follows it, serves until a signal, and closes all of it. */
 async function work(
   frame: Frame,
@@ -136,8 +150,18 @@ async function work(
 ): Promise<void> {
   const { values, outside, log, warn, hangup } = frame;
   const stopped = stopSignal();
-  const giveBack = values.share ? () => undefined : claimDatabase(makeDatabaseFolder(values, outside));
-  const store = await openStore(values, outside);
+  const giveBack = claim(values, outside);
+  const store = await openServingStore(values, outside, {
+    away: (reason) => {
+      warn('store', `greylisting goes by ${values['db-fallback'] ?? ''} for now: ${reason}`);
+    },
+    back: (entries) => {
+      log(
+        'notice',
+        `the database is back; merged ${counted(entries, 'entry', 'entries')} of ${values['db-fallback'] ?? ''} into it`,
+      );
+    },
+  });
   const { files, notes } = chosenLists(values);
   const lists = await followLists(listFiles(files), store, log, warn);
   const stopPurger = startPurger(store, settingsOf(values), values['stats-age'], outside.now, log, warn);

@@ -1,5 +1,5 @@
 /** Rehearsals of the same log under one or several combinations of settings, from their beginning to their end. */
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { settingsOf } from '../../config/resolve.js';
 import type { Values } from '../../config/options.js';
 import type { Attempt } from '../../greylist/attempt.js';
@@ -15,7 +15,7 @@ import { createReplay, type Replay } from '../../simulate/replay.js';
 import type { Suggester } from '../../simulate/suggest.js';
 import { MemoryStore } from '../../store/memory.js';
 import type { Match, Whitelist } from '../../whitelist/matcher.js';
-import { databaseLocation, withExistingStore, withStore, type Process } from '../context.js';
+import { hasDatabase, withExistingStore, withStore, type Process } from '../context.js';
 import { loadLists } from '../lists.js';
 import type { LogOptions } from './options.js';
 import type { Combination } from './sweep.js';
@@ -43,7 +43,7 @@ async function withReadableStore<T>(
   use: (store: Store) => Promise<T>,
 ): Promise<T> {
   if (isWanted) return withExistingStore(values, outside, use);
-  if (existsSync(databaseLocation(values, outside))) {
+  if (hasDatabase(values, outside)) {
     try {
       return await withStore(values, outside, use);
     } catch (error) {
