@@ -96,11 +96,10 @@ function startOne({ program, args }: Program): ChildProcess {
   });
 }
 
-/** Starts the processes; the caller stops them. */
-export function startLoaders(): Loaders {
+/** Starts the processes; the caller stops them. `run` is the number before that of the first run: no two ask for the same new triplets. */
+export function startLoaders(run = 0): Loaders {
   const node = { program: process.execPath, args: [] };
   const children = ofGenerator.map((processor) => startOne(pinned(node, [processor])));
-  let run = 0;
   const askAll = async (load: Load, used: readonly ChildProcess[]): Promise<Measured> => {
     const tasks = used.map((child, index): [ChildProcess, Task] => {
       run += 1;

@@ -22,10 +22,11 @@ import type { Bench, Report, Situation } from './bench.js';
 import { commandsBench } from './commands.js';
 import { markdown, moved, plain, type Style } from './print.js';
 import { watchOthers } from './processors.js';
+import { redisBench } from './redis.js';
 import { serveBench } from './serve.js';
 import { simulateBench } from './simulate.js';
 
-const benches: readonly Bench[] = [serveBench, simulateBench, commandsBench];
+const benches: readonly Bench[] = [serveBench, redisBench, simulateBench, commandsBench];
 
 const { values, positionals } = parseArgs({
   options: {
