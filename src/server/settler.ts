@@ -68,9 +68,9 @@ export function createSettler(store: Pick<Store, 'settle'>, warn: Warn, storeTim
     missed = { count: 0, since: 0 };
     const notes: PreparedAttempt[] =
       note.count > 0 ? [{ time: note.since, exemption: 'store unavailable', count: note.count }] : [];
-    let isLate = false;
+    const state = { isLate: false };
     const timer = setTimeout(() => {
-      isLate = true;
+      state.isLate = true;
       late += 1;
       rest(`the database has not answered for ${storeTimeoutMs / 1000} s`);
       giveUp([...batch, ...queue.splice(0)]);
@@ -78,17 +78,17 @@ export function createSettler(store: Pick<Store, 'settle'>, warn: Warn, storeTim
     try {
       const decisions = await store.settle([...notes, ...batch.map(({ attempt }) => attempt)]);
       // What came too late for its clients is in the store's count all the same.
-      if (isLate) missed = { ...missed, count: missed.count - batch.length };
-      return isLate ? undefined : decisions.slice(notes.length);
+      if (state.isLate) missed = { ...missed, count: missed.count - batch.length };
+      return state.isLate ? undefined : decisions.slice(notes.length);
     } catch (error) {
       if (note.count > 0) miss(note.count, note.since);
-      if (isLate) return undefined;
+      if (state.isLate) return undefined;
       rest(reasonOf(error));
       giveUp(batch);
       return undefined;
     } finally {
       clearTimeout(timer);
-      if (isLate) late -= 1;
+      if (state.isLate) late -= 1;
     }
   }
 
