@@ -29,6 +29,8 @@ export interface ReplayMemory {
 
 /** Below this many nothing is tidied. */
 const fewEntries = 20_000;
+/** So often a server removes what it has forgotten: until then it counts as waiting. */
+const purgeSeconds = 3600;
 /** After so many notes of deferrals, those that are older than as many others are too old. */
 const mostNotes = 50_000;
 
@@ -49,6 +51,10 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
   const labels = new Map<number, string>();
   const clients = new Map<string, AwlRecord>();
   let tidyAt = fewEntries;
+  let tidiedAt = -Infinity;
+  let waiting = 0;
+  /** How many of each client key wait; not before there are as many as a client may have. */
+  let waitingOf: Map<string, number> | undefined;
   let notes = { turn: 0, count: 0 };
 
   const rowFor = (triplet: Triplet): number => {
@@ -69,7 +75,25 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
       releasedAt: optional(rows.get(row, releasedAt)),
     };
   };
+  const waits = (row: number) =>
+    !Number.isNaN(rows.get(row, firstSeen)) && Number.isNaN(rows.get(row, passedAt)) ? 1 : 0;
+  const countWaiting = (row: number, by: number) => {
+    waiting += by;
+    const client = keys[row] ?? '';
+    waitingOf?.set(client, (waitingOf.get(client) ?? 0) + by);
+  };
+  const waitingNow = (client: string): Memory['waiting'] => {
+    if (waiting < Math.min(rules.maxWaiting, rules.maxWaitingPerClient)) return undefined;
+    if (!waitingOf) {
+      waitingOf = new Map();
+      for (const [row, key] of keys.entries()) waitingOf.set(key, (waitingOf.get(key) ?? 0) + waits(row));
+    }
+    return { all: waiting, ofClient: waitingOf.get(client) ?? 0 };
+  };
   const setEntry = (row: number, entry: Entry) => {
+    const before = waits(row);
+    const after = entry.passedAt === undefined ? 1 : 0;
+    if (before !== after) countWaiting(row, after - before);
     rows.set(row, firstSeen, entry.firstSeen);
     rows.set(row, lastSeen, entry.lastSeen);
     rows.set(row, deferrals, entry.deferrals);
@@ -91,6 +115,7 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
     const entry = entryAt(row);
     if (entry && isAlive(entry, now, rules)) return true;
     if (entry) forget(row, entry);
+    if (waits(row)) countWaiting(row, -1);
     rows.set(row, firstSeen, NaN);
     return noteAt(row) !== undefined;
   };
@@ -113,7 +138,11 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
     get size() {
       return rows.count;
     },
-    recall: (triplet, address) => ({ entry: entryAt(rows.find(triplet)), client: clients.get(address) }),
+    recall: (triplet, address) => ({
+      entry: entryAt(rows.find(triplet)),
+      client: clients.get(address),
+      waiting: waitingNow(triplet.client),
+    }),
     keep: (triplet, address, before, after, label) => {
       if (after.entry && after.entry !== before.entry) {
         const row = rowFor(triplet);
@@ -154,8 +183,10 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
     },
     preloadClient: (address, client) => clients.set(address, client),
     tidy: (now) => {
-      if (rows.count + clients.size < tidyAt) return;
+      const isCrowded = waitingNow('') !== undefined && Math.abs(now - tidiedAt) >= purgeSeconds;
+      if (rows.count + clients.size < tidyAt && !isCrowded) return;
       tidyRows(now);
+      tidiedAt = now;
       for (const [address, client] of clients) {
         if (!isClientAlive(client, now, rules)) clients.delete(address);
       }

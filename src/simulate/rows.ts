@@ -27,6 +27,8 @@ export function createRows(columns: number): Rows {
   let count = 0;
   /** Row numbers plus one, in the place that the hash tells or the next free one behind it; at most half full. */
   let places = new Int32Array(2 * leastRows);
+  // Other than in the run before: whoever writes to the log cannot choose triplets that are taken for one another.
+  const start = [Math.random(), Math.random()].map((part) => Math.floor(part * 2 ** 32)) as [number, number];
   let low = 0;
   let high = 0;
   let last: Triplet | undefined;
@@ -46,7 +48,7 @@ export function createRows(columns: number): Rows {
   const digest = (triplet: Triplet) => {
     if (triplet === last) return;
     last = triplet;
-    [low, high] = [1, 2];
+    [low, high] = start;
     mix(triplet.client);
     mix(triplet.sender);
     mix(triplet.recipient);

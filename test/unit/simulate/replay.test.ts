@@ -233,6 +233,26 @@ test('a long log is forgotten as it goes, and what is forgotten while it waits n
   assert.equal(replay.outcome.tripletsUndecided, hour / 10 + 1);
 });
 
+test('a flood from one network is held back as the server would, until it is forgotten', () => {
+  const replay = replayOf({ maxWaitingPerClient: 3, maxWaiting: 5, retryWindowSeconds: 2 * hour });
+  const mail = (at: number, client: string, number: number): AttemptParts => ({
+    ...{ at, client, sender: `s${number}@example.com` },
+  });
+  const { reasons } = rehearse(replay, [
+    ...[1, 2, 3, 4].map((number) => mail(number, '192.0.2.5', number)),
+    ...[5, 6, 7].map((number) => mail(number, '198.51.100.5', number)),
+    mail(400, '192.0.2.5', 1),
+    mail(401, '192.0.2.5', 8),
+    mail(402, '198.51.100.5', 9),
+    mail(3 * hour, '192.0.2.5', 10),
+  ]);
+  assert.deepEqual(reasons, [
+    ...['new', 'new', 'new', 'too many from client'],
+    ...['new', 'new', 'too many waiting'],
+    ...['triplet found', 'new', 'too many waiting', 'new'],
+  ]);
+});
+
 test('a triplet of the database goes on where it stood', () => {
   const replay = replayOf();
   const triplet = { client: '192.0.2.0', sender: 'alice@example.com', recipient: 'bob@example.org' };
