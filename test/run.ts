@@ -1,5 +1,5 @@
 /**
- * Runs the compiled tests below build/test: `node build/test/run.js [FOLDER|FILE…]` (default: all but bench).
+ * Runs the compiled tests below build/test: `node build/test/run.js [FOLDER|FILE…]` (default: all but bench and soak).
  * Ends with the names of the skipped tests and one line `N passed, N failed, N skipped`.
  * With REQUIRE_ALL=1 a skipped test is a failure.
  */
@@ -12,8 +12,10 @@ import { spec } from 'node:test/reporters';
 const here = import.meta.dirname;
 const wanted = process.argv.slice(2);
 const folders = ['unit', 'contract', 'server', 'cli', 'system'];
+/** Long ones, run only when named. */
+const soak = 'soak';
 
-const files = folders
+const files = [...folders, ...(wanted.includes(soak) ? [soak] : [])]
   .filter((folder) => existsSync(path.join(here, folder)))
   .flatMap((folder) =>
     readdirSync(path.join(here, folder), { recursive: true, encoding: 'utf8' }).map((name) =>

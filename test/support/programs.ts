@@ -4,6 +4,7 @@ import path from 'node:path';
 /** Programs that tests and benches start, and the Debian package that brings each. */
 const packages = {
   bash: 'bash',
+  cc: 'gcc',
   db_dump: 'db-util',
   faketime: 'faketime',
   logger: 'bsdutils',
@@ -17,6 +18,7 @@ const packages = {
   'redis-server': 'redis-server',
   script: 'bsdutils',
   sqlgrey: 'sqlgrey',
+  strace: 'strace',
   'systemd-analyze': 'systemd',
   'systemd-socket-activate': 'systemd',
   zsh: 'zsh',
