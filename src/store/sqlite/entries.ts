@@ -105,6 +105,8 @@ export class EntryTable {
   /** The index knows all committed rows up to this id. */
   #lastKnown = 0;
   #lastInserted = 0;
+  /** What the transaction under way has put into the index; of one that failed, until the next. */
+  #uncommitted: HashedRow[] = [];
   #waiting: WaitingCounts | undefined;
   /** What the transaction under way changes of them. */
   #waitingChanges: WaitingChange[] = [];
@@ -134,6 +136,8 @@ export class EntryTable {
     this.#index ??= this.#load();
     this.#lastInserted = 0;
     this.#waitingChanges = [];
+    for (const { id, hash } of this.#uncommitted) this.#index.delete(hash, id);
+    this.#uncommitted = [];
     if ((this.#sql.lastId.get() ?? 0) <= this.#lastKnown) return;
     for (const row of this.#sql.keysAfter.iterate(this.#lastKnown)) {
       this.#index.add(this.#hash(row), row.id);
@@ -145,6 +149,7 @@ export class EntryTable {
 
   /** To be called after a transaction that was committed. */
   committed(): void {
+    this.#uncommitted = [];
     this.#lastKnown = Math.max(this.#lastKnown, this.#lastInserted);
     for (const change of this.#waitingChanges) this.#waiting?.changed(change);
     this.#waitingChanges = [];
@@ -182,7 +187,9 @@ export class EntryTable {
     }
     const { client, sender, recipient } = triplet;
     const id = Number(this.#sql.insert.run(client, sender, recipient, ...valuesOf(entry)).lastInsertRowid);
-    this.#index?.add(this.#hash(triplet), id);
+    const hash = this.#hash(triplet);
+    this.#index?.add(hash, id);
+    this.#uncommitted.push({ id, hash });
     this.#lastInserted = id;
     if (by !== 0) this.#waitingChanges.push({ id, client, by });
     // Ids are given one after the other: this is the first of a block.

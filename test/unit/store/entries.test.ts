@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import Database from 'better-sqlite3';
 import type { Entry } from '#src/greylist/decide.js';
 import { defaultSettings } from '#src/greylist/settings.js';
 import type { Triplet } from '#src/greylist/triplet.js';
@@ -146,4 +147,28 @@ test('the purge takes the dead out of every block, whoever removed them, and kee
   }
   mine.merge(stored(500, 100), []);
   assert.ok(knows(opened(t, file), 599));
+});
+
+test('batches that cannot be committed, on a full disk for hours, leave nothing in memory', async (t) => {
+  const location = await databaseFile(t);
+  const database = opened(t, location);
+  database.merge(stored(0, 1), []);
+  // Stands for the full disk: what was written is taken back at the end of the batch.
+  const other = new Database(location);
+  t.after(() => other.close());
+  other.exec(`CREATE TRIGGER full AFTER INSERT ON tallies BEGIN SELECT raise(ABORT, 'full'); END`);
+  const rules = defaultSettings;
+  const fail = (batch: number) => {
+    const attempts = Array.from({ length: 1000 }, (_, index) => {
+      return { time: 1, triplet: triplet(batch * 1000 + index + 1), address: '192.0.2.1', rules };
+    });
+    assert.throws(() => database.settle(attempts), /full/);
+  };
+  fail(0);
+  const before = process.memoryUsage().arrayBuffers;
+  for (let batch = 1; batch < 200; batch += 1) fail(batch);
+  assert.ok(process.memoryUsage().arrayBuffers - before < 500_000);
+  other.exec('DROP TRIGGER full');
+  database.merge(stored(7, 1, 1), []);
+  assert.ok(knows(database, 0) && knows(database, 7) && !knows(database, 8));
 });
