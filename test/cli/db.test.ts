@@ -5,6 +5,8 @@ import { copyFile, readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { test, type TestContext } from 'node:test';
 import { timestamp } from '#src/output/format.js';
 import { environment } from '../support/background.js';
+import { openSqlite } from '#src/store/sqlite/client.js';
+import { damageTable } from '../support/damage.js';
 import { repositoryRoot, run } from '../support/greyctl.js';
 import { request, type PolicyClient } from '../support/policy-client.js';
 import { testServer, type TestServer } from '../support/server.js';
@@ -314,4 +316,48 @@ test('an export shows one moment, however slowly it is read', async (t) => {
   assert.doesNotMatch(text, /late@example\.net/);
   const after = await run(['db', 'export', `--db=${server.db}`]);
   assert.match(after.stdout, /late@example\.net/);
+});
+
+test('of a damaged database db check tells, and db export saves what can be read and says what not', async (t) => {
+  const folder = await temporaryFolder(t);
+  const file = `${folder}/greyctl.db`;
+  const store = await openSqlite(file);
+  const entry = { firstSeen: 1000, lastSeen: 1000, deferrals: 1, passes: 0 };
+  const entries = Array.from({ length: 5000 }, (_, index) => ({
+    ...entry,
+    triplet: { client: '192.0.2.0', sender: `s${index}@example.com`, recipient: 'bob@example.org' },
+  }));
+  const clients = Array.from({ length: 5000 }, (_, index) => {
+    return { address: `10.0.${index >> 8}.${index & 255}`, count: 1, lastCounted: 1000 };
+  });
+  await store.merge(entries, clients);
+  await store.addListed({ kind: 'client', pattern: 'example.net', comment: '', addedAt: 1000 });
+  await store.close();
+  const whole = `${folder}/whole.jsonl`;
+  assert.equal((await run(['db', 'export', whole, `--db=${file}`])).stderr, '');
+  assert.ok(damageTable(file, 'entries', 0.4, 0.5) > 3 && damageTable(file, 'awl', 0.5, 0.6) > 1);
+
+  assert.equal((await run(['db', 'check', `--db=${file}`])).status, 3);
+  const backup = await run(['db', 'backup', `${folder}/copy.db`, `--db=${file}`]);
+  assert.equal(backup.status, 1);
+  assert.match(backup.stderr, /it is damaged\nTry: greyctl db export FILE --db=.* saves what can be read;/);
+  const saved = `${folder}/saved.jsonl`;
+  const exported = await run(['db', 'export', saved, `--db=${file}`]);
+  assert.equal(exported.status, 1);
+  const [, lost] =
+    /^greyctl: the database is damaged: up to (\d+) entries, some AWL records could not be read\nTry: /.exec(
+      exported.stderr,
+    ) ?? [];
+  const lines = async (name: string) => new Set((await readFile(name, 'utf8')).trim().split('\n').slice(1));
+  const [all, rest] = [await lines(whole), await lines(saved)];
+  const kept = (type: string) => [...rest].filter((line) => line.startsWith(`{"type":"${type}"`)).length;
+  assert.ok([...rest].every((line) => all.has(line)));
+  assert.equal(kept('entry'), 5000 - Number(lost), exported.stderr);
+  assert.ok(
+    kept('entry') > 4000 && kept('awl') > 4000 && kept('awl') < 5000,
+    `${kept('entry')}, ${kept('awl')}`,
+  );
+  assert.equal(kept('whitelist'), 1);
+  assert.equal((await run(['db', 'import', saved, `--db=${folder}/new.db`])).status, 0);
+  assert.equal((await run(['db', 'check', `--db=${folder}/new.db`])).status, 0);
 });

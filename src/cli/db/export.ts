@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Values } from '../../config/options.js';
+import { Failure } from '../../greylist/failure.js';
 import { harmlessJson } from '../../greylist/printable.js';
 import { allClients, allEntries, type Store } from '../../greylist/store.js';
 import { openSqlite, type SqliteStore } from '../../store/sqlite/client.js';
@@ -10,6 +11,7 @@ import { timestamp } from '../../output/format.js';
 import { isShared, settingsFor, type Arguments, type Process } from '../context.js';
 import { exportedDocument, exportVersion } from './exported.js';
 import { fileOrStream, fillNewFile, withFile, withPlainStore } from './file.js';
+import { lossText, salvaging, type Losses } from './salvage.js';
 import { withTemporaryDatabase } from './temporary.js';
 
 async function* documents(
@@ -30,10 +32,30 @@ async function* lines(store: Store, isHashed: boolean, now: number): AsyncGenera
   for await (const document of documents(store, isHashed, now)) yield `${harmlessJson(document)}\n`;
 }
 
-/** Calls `use` with all as it is at one moment: a copy. */
+/** Calls `use` with what can be read of a file that could not be copied; rejects all the same, with what is missing. */
+async function exportDamaged(
+  store: SqliteStore,
+  use: (readable: Store) => Promise<void>,
+  failed: unknown,
+): Promise<void> {
+  const lost: Losses = { entries: 0, others: [] };
+  await use(salvaging(store, lost));
+  const what = lossText(lost);
+  if (what === '') throw failed;
+  throw new Failure(`the database is damaged: ${what} could not be read`, {
+    cause: failed,
+    hint: 'move it away, and greyctl db import FILE puts what was exported into a new one',
+  });
+}
+
+/** Calls `use` with all as it is at one moment: a copy; of a damaged file with what can be read. */
 function withSnapshot(store: SqliteStore, use: (snapshot: Store) => Promise<void>): Promise<void> {
   return withTemporaryDatabase(async (copy) => {
-    await store.backup(copy);
+    const failed = await store.backup(copy).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (failed !== undefined) return exportDamaged(store, use, failed);
     const snapshot = await openSqlite(copy);
     await use(snapshot).finally(() => snapshot.close());
   });
@@ -51,7 +73,7 @@ export function writeExport(
   return fillNewFile(file, what, () => pipeline(source, createWriteStream(file, { flags: 'r+' })));
 }
 
-/** `greyctl db export`: all that is remembered, as lines of JSON, in constant memory. */
+/** `greyctl db export`: all that is remembered, as lines of JSON, in constant memory; of a damaged file what can be read, with status 1. */
 export async function exportDatabase(argv: Arguments, outside: Process): Promise<undefined> {
   const { values } = settingsFor(argv, outside);
   const name = fileOrStream(argv);

@@ -48,7 +48,8 @@ export async function withFile<T>(
 export async function fillNewFile(file: string, what: string, fill: () => Promise<void>): Promise<void> {
   const failed = (error: unknown) => {
     const why = codeOf(error) === 'EEXIST' ? 'it is there already' : reasonOf(error);
-    return new Failure(`cannot write the ${what} ${file}: ${why}`, { cause: error });
+    const hint = error instanceof Failure ? error.hint : undefined;
+    return new Failure(`cannot write the ${what} ${file}: ${why}`, { cause: error, ...(hint && { hint }) });
   };
   const created = await open(file, 'wx', 0o640).catch((error: unknown) => {
     throw failed(error);

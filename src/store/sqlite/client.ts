@@ -1,31 +1,51 @@
 import { once } from 'node:events';
+import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../../greylist/failure.js';
 import type { Merged, Store } from '../../greylist/store.js';
 import type { Durability, SqliteDatabase } from './database.js';
 import type { Checked, Vacuumed } from './maintenance.js';
 import { packAttempts, unpackDecisions } from './packing.js';
+import type { SalvagedClients, SalvagedEntries } from './salvage.js';
 import type { Answer, Call, Method, Opening, WorkerError } from './worker.js';
 
-const explanations: Readonly<Record<string, { why: string; hint?: string }>> = {
-  SQLITE_BUSY: { why: 'it is locked by another process' },
-  SQLITE_FULL: { why: 'the disk is full', hint: 'make room on the disk' },
-  SQLITE_NOTADB: { why: 'it is not a SQLite database', hint: 'name another file with --db' },
+interface Explanation {
+  readonly why: string;
+  /** What to do, and to type where that is a command. */
+  readonly hint: (location: string) => string;
+}
+
+const roomHint = (location: string) => `df -h ${path.dirname(location)} shows how much room there is`;
+
+const explanations: Readonly<Record<string, Explanation>> = {
+  SQLITE_BUSY: {
+    why: 'it is locked by another process',
+    hint: (location) => `fuser -v ${location} shows which`,
+  },
+  SQLITE_FULL: { why: 'the disk is full', hint: roomHint },
+  SQLITE_IOERR_SHMSIZE: { why: 'the disk is full, or does not take what is written', hint: roomHint },
+  SQLITE_IOERR: {
+    why: 'the disk does not give or take what is read or written',
+    hint: () => 'dmesg | tail shows what the disk says',
+  },
+  SQLITE_NOTADB: { why: 'it is not a SQLite database', hint: () => 'name another file with --db' },
   SQLITE_CORRUPT: {
     why: 'it is damaged',
-    hint: 'restore a backup, or move the file away and start with an empty one',
+    hint: (location) =>
+      `greyctl db export FILE --db=${location} saves what can be read; then move it away, and db import FILE, or restore a backup`,
   },
   SQLITE_CANTOPEN: {
     why: 'it cannot be opened',
-    hint: 'check that the folder exists and who may write to it',
+    hint: (location) =>
+      `ls -ld ${path.dirname(location)} shows whether the folder is there and who may write to it`,
   },
   SQLITE_CANTOPEN_ISDIR: {
     why: 'it is a directory',
-    hint: 'name a file with --db, or a folder with --dbdir',
+    hint: () => 'name a file with --db, or a folder with --dbdir',
   },
   SQLITE_READONLY: {
     why: 'it may not be written',
-    hint: 'check the owner and mode of the file and its folder',
+    hint: (location) => `ls -l ${location}* shows who may write it, and the folder must be writable, too`,
   },
 };
 
@@ -33,9 +53,10 @@ function failure(location: string, error: WorkerError): Failure {
   if (error.code === undefined)
     return new Failure(error.message, { ...(error.hint && { hint: error.hint }) });
   const known = explanations[error.code] ?? explanations[error.code.split('_').slice(0, 2).join('_')];
-  const why = known ? known.why : `${error.message} (${error.code})`;
+  const isGeneral = known === undefined || error.code.startsWith('SQLITE_IOERR');
+  const why = [known?.why ?? error.message, ...(isGeneral ? [`(${error.code})`] : [])].join(' ');
   return new Failure(`cannot use the database ${location}: ${why}`, {
-    ...(known?.hint && { hint: known.hint }),
+    ...(known && { hint: known.hint(location) }),
   });
 }
 
@@ -50,6 +71,10 @@ export interface SqliteStore extends Store {
   backup(file: string): Promise<void>;
   /** Merges all that another file of greyctl's holds, hashes as they are; all or nothing, in constant memory. */
   mergeFrom(file: string): Promise<Merged>;
+  /** Like `entries`, of a damaged file, too: goes on behind what cannot be read. */
+  salvageEntries(limit: number, from?: string): Promise<SalvagedEntries>;
+  /** Like `clients`, of a damaged file, too. */
+  salvageClients(limit: number, from?: string): Promise<SalvagedClients>;
   /** Looks at every page and index. */
   check(): Promise<Checked>;
   /** Gives up to `pages` unused pages back to the file system. */
@@ -137,6 +162,8 @@ export async function openSqlite(location: string, durability: Durability = 'nor
     backup: proxy('backup'),
     hourlyDelays: proxy('hourlyDelays'),
     mergeFrom: proxy('mergeFrom'),
+    salvageEntries: proxy('salvageEntries'),
+    salvageClients: proxy('salvageClients'),
     check: proxy('check'),
     vacuum: proxy('vacuum'),
     close: async () => {

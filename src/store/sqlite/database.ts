@@ -44,6 +44,7 @@ import * as maintenance from './maintenance.js';
 import { EntryTable } from './entries.js';
 import { listedEntry, type ListedRow } from './rows.js';
 import { packDecisions, unpackAttempts, type PackedAttempts, type PackedDecisions } from './packing.js';
+import * as salvage from './salvage.js';
 import { purgeStep } from './purging.js';
 import { tallyTables } from './tallies.js';
 import * as tidying from './tidying.js';
@@ -191,6 +192,14 @@ export class SqliteDatabase {
 
   entries(filter: EntryFilter, limit: number, from?: string): Page<StoredEntry> {
     return selectEntries(this.#db, filter, limit, from);
+  }
+
+  salvageEntries(limit: number, from?: string): salvage.SalvagedEntries {
+    return salvage.salvageEntries(this.#db, limit, from);
+  }
+
+  salvageClients(limit: number, from?: string): salvage.SalvagedClients {
+    return salvage.salvageClients(this.#db, limit, from);
   }
 
   sorted(filter: EntryFilter, order: EntryOrder, limit: number, from: number): StoredEntry[] {

@@ -13,6 +13,8 @@ function identity({ dev, ino }: { readonly dev: number; readonly ino: number }):
 const hints: Readonly<Record<string, (location: string) => string>> = {
   ENOENT: (location) => `mkdir -p ${path.dirname(location)}`,
   EISDIR: () => 'name a file with --db, or a folder with --dbdir',
+  EROFS: (location) => `findmnt -T ${path.dirname(location)} shows how it is mounted`,
+  ENOSPC: (location) => `df -h ${path.dirname(location)} shows how much room there is`,
   EACCES: () => 'name another place with --db, or check who may write there',
 };
 
