@@ -11,6 +11,7 @@ import { registrableDomain } from '../../names/domain.js';
 import { counted } from '../../output/format.js';
 import { policyCheck } from '../../postfix/snippets.js';
 import { createAnswerer, type Answerer } from '../../server/answerer.js';
+import { fileLimitWarning } from '../../server/filelimit.js';
 import { createAdmission } from '../../server/listen.js';
 import { followLists, type Lists } from '../../server/lists.js';
 import { createThrottle, type Log, type Warn } from '../../server/log.js';
@@ -162,6 +163,8 @@ async function work(
       );
     },
   });
+  const fewFiles = await fileLimitWarning(values['max-connections']);
+  if (fewFiles !== undefined) log('warning', fewFiles);
   const { files, notes } = chosenLists(values);
   const lists = await followLists(listFiles(files), store, log, warn);
   const stopPurger = startPurger(store, settingsOf(values), values['stats-age'], outside.now, log, warn);
