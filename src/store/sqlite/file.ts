@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { codeOf, Failure, reasonOf } from '../../greylist/failure.js';
 import { giveToFolderOwner } from '../owner.js';
@@ -18,14 +18,35 @@ const hints: Readonly<Record<string, (location: string) => string>> = {
   EACCES: () => 'name another place with --db, or check who may write there',
 };
 
+/** What is at the place. A link is followed only if this user or root made it: anybody else's could lead anywhere. */
+function whatIsThere(location: string): 'nothing' | 'file' | 'link' {
+  const found = lstatSync(location, { throwIfNoEntry: false });
+  if (!found) return 'nothing';
+  if (!found.isSymbolicLink()) return 'file';
+  if (found.uid === 0 || found.uid === process.getuid?.()) return 'link';
+  throw new Error(`it is a link that another user has made (id ${found.uid})`);
+}
+
+function openOrCreate(location: string): { file: number; isNew: boolean } {
+  const before = whatIsThere(location);
+  // O_EXCL: a link that has come since is not followed.
+  const flags = { nothing: constants.O_CREAT | constants.O_EXCL, file: 0, link: constants.O_CREAT }[before];
+  try {
+    return { file: openSync(location, constants.O_RDWR | flags, 0o640), isNew: before === 'nothing' };
+  } catch (error) {
+    // Another process was quicker.
+    if (codeOf(error) === 'EEXIST' && before === 'nothing') return openOrCreate(location);
+    throw error;
+  }
+}
+
 /**
  * Creates the database file where there is none, with mode 0640; SQLite gives its companions (-wal, -shm) mode and owner of the file.
  * Throws a Failure.
  */
 export function createFile(location: string): FileIdentity {
   try {
-    const isNew = statSync(location, { throwIfNoEntry: false }) === undefined;
-    const file = openSync(location, constants.O_RDWR | constants.O_CREAT, 0o640);
+    const { file, isNew } = openOrCreate(location);
     try {
       if (isNew) giveToFolderOwner(file, location);
       return identity(fstatSync(file));

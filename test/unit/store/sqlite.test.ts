@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { chown, lchown, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { Failure } from '#src/greylist/failure.js';
@@ -8,6 +9,7 @@ import { privacyKey } from '#src/store/privacy.js';
 import { openSqlite } from '#src/store/sqlite/client.js';
 import { waitingReader } from '#src/store/sqlite/waiting.js';
 import { applicationId, migrate, schemaVersion } from '#src/store/sqlite/schema.js';
+import { needsRoot } from '../../support/programs.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 const attempt = {
@@ -137,3 +139,36 @@ test('of a great many waiting entries the largest groups are picked from a sampl
   assert.deepEqual(clients, [{ name: '192.0.2.0', count: 4000 }]);
   assert.deepEqual(recipients, [{ name: 'bob@r', count: 1000 }]);
 });
+
+test(
+  'root follows no link that another user has put in the place of the database',
+  needsRoot(),
+  async (t) => {
+    const folder = await temporaryFolder(t);
+    const state = `${folder}/state`;
+    await mkdir(state);
+    const nobody = Number(execFileSync('id', ['-u', 'nobody'], { encoding: 'utf8' }));
+    await chown(state, nobody, nobody);
+    for (const target of [`${folder}/new`, `${folder}/empty`]) {
+      const file = `${state}/${target.slice(-3)}.db`;
+      if (target.endsWith('empty')) await writeFile(target, '');
+      await symlink(target, file);
+      await lchown(file, nobody, nobody);
+      const error: unknown = await openSqlite(file).then(
+        (store) => store.close(),
+        (reason: unknown) => reason,
+      );
+      assert.ok(error instanceof Failure);
+      assert.equal(
+        error.message,
+        `cannot open the database ${file}: it is a link that another user has made (id ${nobody})`,
+      );
+    }
+    await assert.rejects(stat(`${folder}/new`));
+    assert.equal((await stat(`${folder}/empty`)).size, 0);
+    // A link of root's own leads where root wants it.
+    await symlink(`${folder}/elsewhere`, `${state}/own.db`);
+    await (await openSqlite(`${state}/own.db`)).close();
+    assert.equal((await stat(`${folder}/elsewhere`)).uid, 0);
+  },
+);
