@@ -112,3 +112,21 @@ test('the log line has the fields of postgrey in their order', () => {
     'action=pass, reason=triplet found, client_name=a?b, client_address=192.0.2.5, recipient=b@example.net',
   );
 });
+
+test('the date in the header is that moment, also in the hours in which clocks are changed', () => {
+  const before = process.env['TZ'];
+  process.env['TZ'] = 'Europe/Berlin';
+  try {
+    for (const change of [Date.UTC(2026, 2, 29, 1), Date.UTC(2026, 9, 25, 1)]) {
+      for (let minutes = -180; minutes <= 180; minutes += 30) {
+        const time = change / 1000 + minutes * 60;
+        assert.equal(Date.parse(mailDate(time)) / 1000, time, mailDate(time));
+      }
+    }
+    assert.match(mailDate(Date.UTC(2026, 9, 25, 0, 30) / 1000), /^Sun, 25 Oct 2026 02:30:00 \+0200$/);
+    assert.match(mailDate(Date.UTC(2026, 9, 25, 1, 30) / 1000), /^Sun, 25 Oct 2026 02:30:00 \+0100$/);
+  } finally {
+    if (before === undefined) delete process.env['TZ'];
+    else process.env['TZ'] = before;
+  }
+});
