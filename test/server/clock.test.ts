@@ -58,7 +58,7 @@ test(
     assert.equal(await ask('a'), 'DUNNO');
     // Asked for the last time 300 s ago by this clock: was not touched meanwhile.
     const b = await ask('b');
-    assert.ok(b.startsWith("PREPEND") || b === '300', b);
+    assert.ok(b.startsWith('PREPEND') || b === '300', b);
     assert.doesNotMatch(server.stderr(), /suspended|cannot/);
     const listed = await run(['db', 'check', `--db=${server.db}`]);
     assert.equal(listed.status, 0);

@@ -29,10 +29,10 @@ export function salvaging(store: SqliteStore, lost: Losses): Store {
       if (!page.isComplete) lost.others.push('some AWL records');
       return page;
     },
-    windows: orNothing(store.windows, 'windows'),
-    listed: orNothing(store.listed, 'whitelist entries'),
+    windows: orNothing(() => store.windows(), 'windows'),
+    listed: orNothing(() => store.listed(), 'whitelist entries'),
     tallies: orNothing(() => store.tallies(0), 'counts of attempts'),
-    hourlyDelays: orNothing(store.hourlyDelays, 'counts of delays'),
+    hourlyDelays: orNothing(() => store.hourlyDelays(), 'counts of delays'),
   };
 }
 
