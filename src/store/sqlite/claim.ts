@@ -2,15 +2,24 @@ import Database from 'better-sqlite3';
 import { codeOf, Failure, reasonOf } from '../../greylist/failure.js';
 import { createFile } from './file.js';
 
-/** Writes this process's id and keeps the lock; undefined when another process has it. */
+/** Says whose the lock is: no more than a help, so that a full disk does not keep a server from starting. */
+function writeOwner(db: Database.Database): void {
+  try {
+    db.exec('CREATE TABLE IF NOT EXISTS server (pid INTEGER NOT NULL); DELETE FROM server');
+    db.prepare('INSERT INTO server VALUES (?)').run(process.pid);
+    db.exec('COMMIT');
+  } catch {
+    if (db.inTransaction) db.exec('ROLLBACK');
+  }
+}
+
+/** Keeps the lock, which others can still read beside and which ends with the process, however that ends; undefined when another has it. */
 function locked(file: string): Database.Database | undefined {
   const db = new Database(file, { timeout: 0 });
   try {
-    // A lock that others can still read beside; it ends with the process, however that ends.
     db.exec('BEGIN IMMEDIATE');
-    db.exec('CREATE TABLE IF NOT EXISTS server (pid INTEGER NOT NULL); DELETE FROM server');
-    db.prepare('INSERT INTO server VALUES (?)').run(process.pid);
-    db.exec('COMMIT; BEGIN IMMEDIATE');
+    writeOwner(db);
+    db.exec('BEGIN IMMEDIATE');
     return db;
   } catch (error) {
     db.close();
@@ -25,7 +34,7 @@ function owner(file: string): string {
   try {
     return `process ${String(db.prepare('SELECT pid FROM server').pluck().get())}`;
   } catch {
-    return 'another process that has just begun';
+    return 'another process';
   } finally {
     db.close();
   }
@@ -43,6 +52,8 @@ export function claimDatabase(location: string): () => void {
   try {
     lock = locked(file);
   } catch (error) {
+    // Without room or with a failing disk there is no lock to be had, and the database tells that better.
+    if (/^SQLITE_(FULL|IOERR)/.test(codeOf(error) ?? '')) return () => undefined;
     throw new Failure(`cannot lock the database ${location} with ${file}: ${reasonOf(error)}`, {
       cause: error,
     });
