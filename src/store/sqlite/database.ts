@@ -362,7 +362,13 @@ export class SqliteDatabase {
   }
 
   check(): maintenance.Checked {
-    return maintenance.check(this.#db);
+    const { problems } = maintenance.check(this.#db);
+    // Of a damaged file no more can be asked.
+    const lost = problems.length > 0 ? 0 : this.#entries.lost();
+    if (lost === 0) return { problems };
+    return {
+      problems: [`${lost} entries cannot be found by their keys: db export and db import put them right`],
+    };
   }
 
   /** Gives back up to `pages` unused pages. */

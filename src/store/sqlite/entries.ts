@@ -218,6 +218,15 @@ export class EntryTable {
     return this.#sql.remove.run(found.id).changes > 0;
   }
 
+  /** How many rows nobody would find by their keys; 0 unless key_hashes is wrong. */
+  lost(): number {
+    this.catchUp();
+    let count = 0;
+    for (const row of this.#sql.keysAfter.iterate(0))
+      if (this.#index?.find(this.#hash(row), (id) => id === row.id) !== row.id) count += 1;
+    return count;
+  }
+
   /** To be called before the purge begins with the first row. */
   beginRound(): void {
     this.#waiting?.begin(this.#lastKnown + 1);
@@ -237,13 +246,15 @@ export class EntryTable {
     const dead = seen.filter((row) => !isAlive(entryOf(row)));
     const alive = new Set(seen.map((row) => row.id));
     for (const { id } of dead) alive.delete(id);
-    const known = [...this.#blocks.between(blockOf(from), next - 1)];
+    const known = [...this.#blocks.between(blockOf(from), Math.min(next - 1, blockOf(end - 1)))];
+    // Rows behind the end have not been looked at: nothing is said about them.
+    const isGone = ({ id }: HashedRow) => id < end && !alive.has(id);
     return {
       next: next * blockIds,
       waiting: seen.flatMap((row) => (row.passed_at === null && alive.has(row.id) ? row.client : [])),
       dead: dead.map((row) => ({ ...row, hash: this.#hash(row) })),
-      gone: known.filter(({ id }) => !alive.has(id)),
-      kept: known.filter(({ id }) => alive.has(id)),
+      gone: known.filter(isGone),
+      kept: known.filter((row) => !isGone(row)),
     };
   }
 

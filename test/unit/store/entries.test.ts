@@ -172,3 +172,29 @@ test('batches that cannot be committed, on a full disk for hours, leave nothing 
   database.merge(stored(7, 1, 1), []);
   assert.ok(knows(database, 0) && knows(database, 7) && !knows(database, 8));
 });
+
+test('entries that come while a round of the purge is under way stay findable', async (t) => {
+  const file = await databaseFile(t);
+  const database = opened(t, file);
+  database.merge(stored(0, 1300), []);
+  let from = 1300;
+  for (let isDone = false; !isDone; from += 700) {
+    isDone = database.purge(0, defaultSettings, 100).done;
+    database.merge(stored(from, 700), []);
+  }
+  assert.ok(from > 3000, 'several steps');
+  for (const each of [database, opened(t, file)]) {
+    for (let number = 0; number < from; number += 1) assert.ok(knows(each, number), String(number));
+  }
+});
+
+test('a check tells of entries that nobody would find by their keys', async (t) => {
+  const file = await databaseFile(t);
+  const database = opened(t, file);
+  database.merge(stored(0, 1100), []);
+  assert.deepEqual(database.check().problems, []);
+  const other = new Database(file);
+  t.after(() => other.close());
+  other.exec('DELETE FROM key_hashes WHERE block = 0');
+  assert.match(opened(t, file).check().problems.join(), /^511 entries cannot be found by their keys: /);
+});
