@@ -77,6 +77,8 @@ export function createSettler(store: Pick<Store, 'settle'>, warn: Warn, storeTim
     }, storeTimeoutMs);
     try {
       const decisions = await store.settle([...notes, ...batch.map(({ attempt }) => attempt)]);
+      if (notes.length > 0)
+        warn('store again', `the database is back: ${note.count} attempts passed meanwhile`);
       // What came too late for its clients is in the store's count all the same.
       if (state.isLate) missed = { ...missed, count: missed.count - batch.length };
       return state.isLate ? undefined : decisions.slice(notes.length);

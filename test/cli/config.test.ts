@@ -110,3 +110,14 @@ test('the printed options file and the unit belong together', async () => {
   const shell = `${stdout}\necho "$GREYCTL_OPTS"`;
   assert.equal(execFileSync('sh', ['-c', shell], { encoding: 'utf8' }), '--delay=60\n');
 });
+
+test('config systemd refuses a program that systemd would not find', async () => {
+  for (const program of ['', 'greyctl', './bin/greyctl.js']) {
+    const { status, stdout, stderr } = await run(['config', 'systemd', `--program=${program}`]);
+    assert.deepEqual([status, stdout], [2, '']);
+    assert.match(
+      stderr,
+      /^greyctl: --program: .* is not an absolute path, which systemd wants\nTry: readlink -f /,
+    );
+  }
+});

@@ -65,6 +65,23 @@ test('a dry run of import postgrey writes nothing', async (t) => {
   for (const name of ['greyctl.db', 'greyctl.conf']) await assert.rejects(readFile(`${folder}/${name}`));
 });
 
+test('import postgrey that fails leaves no configuration in the way of the next', async (t) => {
+  const { folder, args, dumps } = await place(t);
+  const config = [`--write-config=${folder}/greyctl.conf`];
+  const failed = await run([
+    'import',
+    'postgrey',
+    ...config,
+    `--db=${folder}/none/g.db`,
+    ...args.slice(1),
+    ...dumps,
+  ]);
+  assert.equal(failed.status, 1);
+  assert.match(failed.stderr, /^Try: mkdir -p /m);
+  await assert.rejects(readFile(`${folder}/greyctl.conf`));
+  assert.equal((await run(['import', 'postgrey', ...config, ...args, ...dumps])).status, 0);
+});
+
 test('import postgrey writes a configuration that greyctl takes, and overwrites none', async (t) => {
   const { folder, args, dumps } = await place(t);
   const command = ['import', 'postgrey', `--write-config=${folder}/greyctl.conf`, ...args, ...dumps];

@@ -78,9 +78,16 @@ async function systemd(argv: Arguments, outside: Process): Promise<undefined> {
     const endpoint = parseEndpoint(text);
     return endpoint ? [endpointText(endpoint)] : [];
   });
+  const program = textOf(argv, 'program') ?? '/usr/bin/greyctl';
+  if (!path.isAbsolute(program)) {
+    throw new Failure(`--program: "${excerpt(program)}" is not an absolute path, which systemd wants`, {
+      kind: 'usage',
+      hint: 'readlink -f bin/greyctl.js',
+    });
+  }
   outside.stdout.write(
     unitFiles({
-      program: textOf(argv, 'program') ?? '/usr/bin/greyctl',
+      program,
       sockets: [...inet, ...values.unix.map((name) => path.resolve(name))],
       socketMode: values.socketmode.toString(8).padStart(4, '0'),
       isActivated: argv['socket'] === true,

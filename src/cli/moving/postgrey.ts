@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Argv } from 'yargs';
 import { resolve, settingsOf } from '../../config/resolve.js';
@@ -164,7 +164,13 @@ export async function importPostgrey(argv: Arguments, outside: Process): Promise
   if (configFile !== undefined) await writeConfig(configFile, config);
   const merged = isDryRun
     ? undefined
-    : await withStore(values, outside, (store) => store.merge(reader.entries, reader.clients));
+    : await withStore(values, outside, (store) => store.merge(reader.entries, reader.clients)).catch(
+        async (error: unknown) => {
+          // Nothing is moved by halves, so that it can be tried again.
+          if (configFile !== undefined) await rm(configFile, { force: true });
+          throw error;
+        },
+      );
   const { counts } = reader;
   const report = { source, counts, merged, notes: notesOf(counts, settings), config, configFile };
   const terminal = terminalFor(values, outside);

@@ -165,6 +165,8 @@ async function work(
   });
   const fewFiles = await fileLimitWarning(values['max-connections']);
   if (fewFiles !== undefined) log('warning', fewFiles);
+  // What it needs to answer quickly is read before the first client waits for it; if that fails, the first batch tells.
+  await store.settle([]).catch(() => undefined);
   const { files, notes } = chosenLists(values);
   const lists = await followLists(listFiles(files), store, log, warn);
   const stopPurger = startPurger(store, settingsOf(values), values['stats-age'], outside.now, log, warn);

@@ -74,6 +74,7 @@ test('when the store fails mail passes, it is said, and the store is told how ma
   assert.deepEqual(second.attempts, [{ time: 7, exemption: 'store unavailable', count: 2 }, attempt(9)]);
   second.resolve();
   assert.equal((await recovered).reason, 'recipient whitelist');
+  assert.equal(warnings.at(-1), 'the database is back: 2 attempts passed meanwhile');
 });
 
 test('a store that hangs is waited for one second, and not again while it hangs', async (t) => {
