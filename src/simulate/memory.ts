@@ -52,6 +52,7 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
   const clients = new Map<string, AwlRecord>();
   let tidyAt = fewEntries;
   let tidiedAt = -Infinity;
+  let now = -Infinity;
   let waiting = 0;
   /** How many of each client key wait; not before there are as many as a client may have. */
   let waitingOf: Map<string, number> | undefined;
@@ -90,6 +91,13 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
     }
     return { all: waiting, ofClient: waitingOf.get(client) ?? 0 };
   };
+  /** True when an attempt of this client is about to be held back for entries that a server would have removed. */
+  const isInTheWay = (client: string): boolean => {
+    const counts = Math.abs(now - tidiedAt) < purgeSeconds ? undefined : waitingNow(client);
+    return (
+      counts !== undefined && (counts.all >= rules.maxWaiting || counts.ofClient >= rules.maxWaitingPerClient)
+    );
+  };
   const setEntry = (row: number, entry: Entry) => {
     const before = waits(row);
     const after = entry.passedAt === undefined ? 1 : 0;
@@ -111,7 +119,7 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
     rows.get(row, notedIn) >= notes.turn - 1 ? optional(rows.get(row, notedAt)) : undefined;
 
   /** False for a row that is of no use any more. */
-  const isKept = (row: number, now: number): boolean => {
+  const isKept = (row: number): boolean => {
     const entry = entryAt(row);
     if (entry && isAlive(entry, now, rules)) return true;
     if (entry) forget(row, entry);
@@ -119,30 +127,36 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
     rows.set(row, firstSeen, NaN);
     return noteAt(row) !== undefined;
   };
-  const tidyRows = (now: number) => {
+  const tidyAll = () => {
     const kept: string[] = [];
-    rows.keepOnly(
-      (row) => isKept(row, now),
-      (from, to) => {
-        kept.push(keys[from] ?? '');
-        const label = from === to ? undefined : labels.get(from);
-        if (label === undefined) return;
-        labels.delete(from);
-        labels.set(to, label);
-      },
-    );
+    rows.keepOnly(isKept, (from, to) => {
+      kept.push(keys[from] ?? '');
+      const label = from === to ? undefined : labels.get(from);
+      if (label === undefined) return;
+      labels.delete(from);
+      labels.set(to, label);
+    });
     keys = kept;
+    tidiedAt = now;
+    for (const [address, client] of clients) {
+      if (!isClientAlive(client, now, rules)) clients.delete(address);
+    }
+    // Walked through again when it has doubled: a constant number of steps a row.
+    tidyAt = Math.max(fewEntries, 2 * (rows.count + clients.size));
   };
 
   return {
     get size() {
       return rows.count;
     },
-    recall: (triplet, address) => ({
-      entry: entryAt(rows.find(triplet)),
-      client: clients.get(address),
-      waiting: waitingNow(triplet.client),
-    }),
+    recall: (triplet, address) => {
+      const entry = entryAt(rows.find(triplet));
+      const client = clients.get(address);
+      // How many wait holds back only what is new.
+      if (entry && isAlive(entry, now, rules)) return { entry, client };
+      if (isInTheWay(triplet.client)) tidyAll();
+      return { entry: entryAt(rows.find(triplet)), client, waiting: waitingNow(triplet.client) };
+    },
     keep: (triplet, address, before, after, label) => {
       if (after.entry && after.entry !== before.entry) {
         const row = rowFor(triplet);
@@ -182,16 +196,9 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
       rows.set(row, unreported, 1);
     },
     preloadClient: (address, client) => clients.set(address, client),
-    tidy: (now) => {
-      const isCrowded = waitingNow('') !== undefined && Math.abs(now - tidiedAt) >= purgeSeconds;
-      if (rows.count + clients.size < tidyAt && !isCrowded) return;
-      tidyRows(now);
-      tidiedAt = now;
-      for (const [address, client] of clients) {
-        if (!isClientAlive(client, now, rules)) clients.delete(address);
-      }
-      // Walked through again when it has doubled: a constant number of steps a row.
-      tidyAt = Math.max(fewEntries, 2 * (rows.count + clients.size));
+    tidy: (time) => {
+      now = time;
+      if (rows.count + clients.size >= tidyAt) tidyAll();
     },
     finish: () => {
       for (let row = 0; row < rows.count; row += 1) {

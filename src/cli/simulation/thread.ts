@@ -6,10 +6,10 @@ import { pack } from '../../maillog/packed.js';
 import { readAttempts } from '../../maillog/read.js';
 import { readOptions, type ThreadMessage, type ThreadTask } from './reading.js';
 
-/** Attempts given at once: enough that giving costs little. */
-const batchAttempts = 2000;
+/** Attempts given at once: enough that giving costs little, few enough to be gone before a garbage collection copies them. */
+const batchAttempts = 250;
 /** Batches given that may wait to be taken. */
-const mostWaiting = 8;
+const mostWaiting = 16;
 
 async function run(port: NonNullable<typeof parentPort>, { log, now }: ThreadTask): Promise<void> {
   const say = (message: ThreadMessage) => {

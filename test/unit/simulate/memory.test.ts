@@ -110,3 +110,27 @@ test('the time of a deferral is remembered for a while, whatever becomes of the 
   for (let number = 60_000; number < 160_000; number += 1) memory.noteDeferral(triplet(number), 300);
   assert.equal(memory.noteDeferral(triplet(1), undefined), undefined);
 });
+
+test('a client at its limit has what a server would have removed taken out of its way, the others stay', () => {
+  const memory = createReplayMemory(
+    { ...defaultSettings, retryWindowSeconds: 3600, maxWaitingPerClient: 10 },
+    () => undefined,
+  );
+  const entry: Entry = { firstSeen: 0, lastSeen: 0, deferrals: 1, passes: 0 };
+  const waitingAt = (time: number, client: string) => {
+    memory.tidy(time);
+    return memory.recall(triplet(-1, client), '').waiting;
+  };
+  waitingAt(0, 'crowded');
+  for (let number = 0; number < 10; number += 1) {
+    memory.keep(triplet(number, 'crowded'), '', {}, { entry });
+    memory.keep(triplet(number, `net${number}`), '', {}, { entry });
+  }
+  assert.deepEqual(waitingAt(3600, 'crowded'), { all: 20, ofClient: 10 }, 'they wait still');
+  assert.deepEqual(
+    waitingAt(5000, 'net1'),
+    { all: 20, ofClient: 1 },
+    'nobody is held back: no need to walk through all',
+  );
+  assert.equal(waitingAt(7200, 'crowded'), undefined, 'nothing waits any more');
+});
