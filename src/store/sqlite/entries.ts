@@ -126,7 +126,9 @@ export class EntryTable {
   #load(): HashIndex {
     const index = new HashIndex(this.#blocks.mostHashes());
     const last = this.#blocks.last();
-    for (const { id, hash } of this.#blocks.between(0, last)) index.add(hash, id);
+    index.addAll((take) => {
+      this.#blocks.tell(0, last, take);
+    });
     this.#lastKnown = (last + 1) * blockIds - 1;
     return index;
   }
@@ -246,7 +248,10 @@ export class EntryTable {
     const dead = seen.filter((row) => !isAlive(entryOf(row)));
     const alive = new Set(seen.map((row) => row.id));
     for (const { id } of dead) alive.delete(id);
-    const known = [...this.#blocks.between(blockOf(from), Math.min(next - 1, blockOf(end - 1)))];
+    const known: HashedRow[] = [];
+    this.#blocks.tell(blockOf(from), Math.min(next - 1, blockOf(end - 1)), (hash, id) =>
+      known.push({ id, hash }),
+    );
     // Rows behind the end have not been looked at: nothing is said about them.
     const isGone = ({ id }: HashedRow) => id < end && !alive.has(id);
     return {

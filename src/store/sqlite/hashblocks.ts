@@ -31,11 +31,11 @@ function packed(rows: readonly HashedRow[]): Buffer {
   return bytes;
 }
 
-function* unpacked(block: number, bytes: Buffer): Generator<HashedRow> {
+function unpack(block: number, bytes: Buffer, take: (hash: number, id: number) => void): void {
   const size = Math.floor(bytes.length / (bytesOfHash + bytesOfPlace));
   for (let index = 0; index < size; index += 1) {
     const place = bytes.readUInt16LE(size * bytesOfHash + index * bytesOfPlace);
-    yield { id: block * blockIds + place, hash: bytes.readUInt32LE(index * bytesOfHash) };
+    take(bytes.readUInt32LE(index * bytesOfHash), block * blockIds + place);
   }
 }
 
@@ -53,8 +53,9 @@ export function hashBlocks(db: Database.Database) {
     last: () => last.get() ?? -1,
     /** How many hashes there are at most. */
     mostHashes: () => (count.get() ?? 0) * blockIds,
-    *between(first: number, final: number): Generator<HashedRow> {
-      for (const { block, hashes } of range.iterate(first, final)) yield* unpacked(block, hashes);
+    /** Tells the hash and the id of each row in these blocks. */
+    tell: (first: number, final: number, take: (hash: number, id: number) => void) => {
+      for (const { block, hashes } of range.iterate(first, final)) unpack(block, hashes, take);
     },
     /** An empty block is not kept. */
     write: (block: number, rows: readonly HashedRow[]) => {

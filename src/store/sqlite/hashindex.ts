@@ -10,6 +10,9 @@ const leastPlaces = 16;
 const tables = 256;
 const highUnit = 2 ** 32;
 
+/** Of those that come in bulk so many wait for their table. */
+const heapSize = 4096;
+
 /** A place that never held anything, or whose content was removed: ids begin at 1, so both are told by id 0 and the hash. */
 const never = 0;
 const removed = 1;
@@ -103,6 +106,31 @@ export class HashIndex {
   /** Nothing happens when it is there already. */
   add(hash: number, id: number): void {
     this.#table(hash)?.add(hash, id);
+  }
+
+  /**
+   * Adds many: calls `give` with what takes them one by one. They are gathered by table, as one table fits into a processor's cache
+   * and all of them together do not.
+   */
+  addAll(give: (take: (hash: number, id: number) => void) => void): void {
+    const hashes = new Uint32Array(tables * heapSize);
+    const ids = new Float64Array(tables * heapSize);
+    const sizes = new Uint16Array(tables);
+    const empty = (table: number) => {
+      const start = table * heapSize;
+      for (let index = start; index < start + (sizes[table] ?? 0); index += 1)
+        this.#tables[table]?.add(hashes[index] ?? 0, ids[index] ?? 0);
+      sizes[table] = 0;
+    };
+    give((hash, id) => {
+      const table = hash >>> 24;
+      const size = sizes[table] ?? 0;
+      hashes[table * heapSize + size] = hash;
+      ids[table * heapSize + size] = id;
+      sizes[table] = size + 1;
+      if (size + 1 === heapSize) empty(table);
+    });
+    for (let table = 0; table < tables; table += 1) empty(table);
   }
 
   /** The first id with this hash that `isMeant` says yes to; 0 for none. */

@@ -77,6 +77,24 @@ test('the index finds what was added and not deleted, like a map would', () => {
   );
 });
 
+test('what is added in bulk is all found, also where one table gets most of it', () => {
+  const index = new HashIndex(1000);
+  const hashOf = (id: number) => (id % 3 > 0 ? (id * 3) % 2 ** 32 : Math.imul(id, 0x9e3779b1) >>> 0);
+  const ids = Array.from({ length: 20_000 }, (_, number) => number + (number % 2 === 0 ? 1 : 2 ** 39));
+  index.addAll((take) => {
+    for (const id of ids) take(hashOf(id), id);
+  });
+  for (const id of ids)
+    assert.equal(
+      index.find(hashOf(id), (candidate) => candidate === id),
+      id,
+    );
+  assert.equal(
+    index.find(hashOf(20_002), (candidate) => candidate === 20_002),
+    0,
+  );
+});
+
 test('hashes differ by seed, and by where a part ends', () => {
   const seed = { start: 1, factor: 0x9e3779b1 };
   const one = { client: 'a', sender: 'bc', recipient: 'd' };
