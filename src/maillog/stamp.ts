@@ -138,7 +138,8 @@ function scanTraditional(line: string, at: number, yearBefore?: number): Stamp |
 
 /** `Sat 2026-11-21 17:16:10 UTC`: of the zone's name only UTC tells anything, others are taken as local time. */
 function scanFull(line: string, at: number): Stamp | undefined {
-  const stamp = scanIso(line, at + 4);
+  // The line may be one of many: behind a short one the next begins.
+  const stamp = line.charCodeAt(at + 3) === blank ? scanIso(line, at + 4) : undefined;
   if (!stamp) return undefined;
   const named = /^ ([A-Z]{2,5}|[+-]\d{2,4})(?= )/.exec(line.slice(stamp.end, stamp.end + 7));
   if (!named) return stamp;
