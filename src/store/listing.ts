@@ -1,5 +1,13 @@
-/** The same filters and orders as in SQL, for entries in memory. */
-import type { EntryFilter, EntryOrder, StoredEntry, StoreInfo } from '../greylist/store.js';
+/** The same filters, orders and groups as in SQL, for entries in memory. */
+import type {
+  EntryFilter,
+  EntryOrder,
+  StoredEntry,
+  StoreInfo,
+  Waiting,
+  WaitingGroup,
+  WaitingQuery,
+} from '../greylist/store.js';
 import type { Triplet } from '../greylist/triplet.js';
 
 function isInDomain(address: string, domain: string): boolean {
@@ -41,6 +49,38 @@ export function comparison({ by, isReversed }: EntryOrder): (a: StoredEntry, b: 
     by === undefined
       ? sign * compareTriplets(a.triplet, b.triplet)
       : sign * (a[by] - b[by]) || compareTriplets(a.triplet, b.triplet);
+}
+
+/** The largest groups, largest first, equal ones by code point. */
+export function largest(counts: ReadonlyMap<string, number>, limit: number): WaitingGroup[] {
+  return Array.from(counts, ([name, count]) => ({ name, count }))
+    .sort((a, b) => b.count - a.count || Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))
+    .slice(0, limit);
+}
+
+/** Makes the answer to `waiting` of the port from all entries, given to `add` one by one. */
+export function waitingCounter({ firstSeenSince, limit }: WaitingQuery) {
+  const counts = {
+    sender: new Map<string, number>(),
+    client: new Map<string, number>(),
+    recipient: new Map<string, number>(),
+  };
+  let since = 0;
+  return {
+    add: ({ triplet, passedAt, firstSeen }: StoredEntry): void => {
+      if (passedAt !== undefined) return;
+      since += firstSeen >= firstSeenSince ? 1 : 0;
+      const names = { ...triplet, sender: triplet.sender.slice(triplet.sender.indexOf('@') + 1) };
+      for (const part of ['sender', 'client', 'recipient'] as const)
+        counts[part].set(names[part], (counts[part].get(names[part]) ?? 0) + 1);
+    },
+    result: (): Waiting => ({
+      firstSeenSince: since,
+      senderDomains: largest(counts.sender, limit),
+      clients: largest(counts.client, limit),
+      recipients: largest(counts.recipient, limit),
+    }),
+  };
 }
 
 /** How many entries there are, and since when. */

@@ -31,23 +31,13 @@ import type {
   StoreInfo,
   Tally,
   Waiting,
-  WaitingGroup,
   WaitingQuery,
 } from '../greylist/store.js';
 import { tripletText, type Triplet } from '../greylist/triplet.js';
-import { comparison, matches, summary } from './listing.js';
+import { comparison, matches, summary, waitingCounter } from './listing.js';
 import { attemptsOf, delayClass, tallyHour, tallyKey } from './tally.js';
 
 const separator = '\0';
-
-/** The largest groups of equal names, largest first, then by code point. */
-function largest(names: readonly string[], limit: number): WaitingGroup[] {
-  const counts = new Map<string, number>();
-  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return Array.from(counts, ([name, count]) => ({ name, count }))
-    .sort((a, b) => b.count - a.count || Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))
-    .slice(0, limit);
-}
 
 /** A store that forgets everything when the process ends: for rehearsals, and the model the other stores are held against. */
 export class MemoryStore implements Store {
@@ -301,21 +291,10 @@ export class MemoryStore implements Store {
     return Promise.resolve(found.sort((a, b) => a.seconds - b.seconds));
   }
 
-  waiting({ firstSeenSince, limit }: WaitingQuery): Promise<Waiting> {
-    const waiting = this.#stored().filter(({ passedAt }) => passedAt === undefined);
-    const senders = waiting.map(({ triplet: { sender } }) => sender.slice(sender.indexOf('@') + 1));
-    return Promise.resolve({
-      firstSeenSince: waiting.filter(({ firstSeen }) => firstSeen >= firstSeenSince).length,
-      senderDomains: largest(senders, limit),
-      clients: largest(
-        waiting.map(({ triplet }) => triplet.client),
-        limit,
-      ),
-      recipients: largest(
-        waiting.map(({ triplet }) => triplet.recipient),
-        limit,
-      ),
-    });
+  waiting(query: WaitingQuery): Promise<Waiting> {
+    const counter = waitingCounter(query);
+    for (const entry of this.#stored()) counter.add(entry);
+    return Promise.resolve(counter.result());
   }
 
   forgetTallies(before: number): Promise<Purged> {

@@ -7,10 +7,9 @@ import type {
   StoredEntry,
   StoreInfo,
   Waiting,
-  WaitingGroup,
   WaitingQuery,
 } from '../../greylist/store.js';
-import { comparison, matches } from '../listing.js';
+import { comparison, matches, waitingCounter } from '../listing.js';
 import type { Connection } from './connection.js';
 import { layoutVersion, type Keys } from './keys.js';
 import { readAll } from './settle.js';
@@ -78,40 +77,13 @@ export async function inOrder(
   return [...seen.values()].sort(comparison(order));
 }
 
-function largest(counts: ReadonlyMap<string, number>, limit: number): WaitingGroup[] {
-  return Array.from(counts, ([name, count]) => ({ name, count }))
-    .sort((a, b) => b.count - a.count || Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))
-    .slice(0, limit);
-}
-
 /** Who waits. */
-export async function waiting(
-  connection: Connection,
-  keys: Keys,
-  { firstSeenSince, limit }: WaitingQuery,
-): Promise<Waiting> {
-  const counts = {
-    sender: new Map<string, number>(),
-    client: new Map<string, number>(),
-    recipient: new Map<string, number>(),
-  };
-  let since = 0;
+export async function waiting(connection: Connection, keys: Keys, query: WaitingQuery): Promise<Waiting> {
+  const counter = waitingCounter(query);
   for await (const texts of scan(connection, keys.entryPattern({}))) {
-    for (const text of texts) {
-      const { triplet, passedAt, firstSeen } = storedEntry(keys, text);
-      if (passedAt !== undefined) continue;
-      since += firstSeen >= firstSeenSince ? 1 : 0;
-      const names = { ...triplet, sender: triplet.sender.slice(triplet.sender.indexOf('@') + 1) };
-      for (const part of ['sender', 'client', 'recipient'] as const)
-        counts[part].set(names[part], (counts[part].get(names[part]) ?? 0) + 1);
-    }
+    for (const text of texts) counter.add(storedEntry(keys, text));
   }
-  return {
-    firstSeenSince: since,
-    senderDomains: largest(counts.sender, limit),
-    clients: largest(counts.client, limit),
-    recipients: largest(counts.recipient, limit),
-  };
+  return counter.result();
 }
 
 /** So many keys are asked for the memory they take. */

@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import type { Waiting, WaitingGroup, WaitingQuery } from '../../greylist/store.js';
+import { largest } from '../listing.js';
 
 /**
  * So many waiting entries are grouped by all of them (a tenth of a second). Of more, names are picked from a sample of about a quarter as
@@ -21,16 +22,14 @@ const expressions: Readonly<Record<Key, string>> = {
   recipient: 'recipient',
 };
 
-/** The largest groups of rows with one key, largest first, then by code point. */
-function largest(rows: readonly Row[], key: Key, limit: number): WaitingGroup[] {
+/** The largest groups of rows with one key. */
+function largestOf(rows: readonly Row[], key: Key, limit: number): WaitingGroup[] {
   const counts = new Map<string, number>();
   for (const row of rows) {
     const name = row[key];
     if (name !== null) counts.set(name, (counts.get(name) ?? 0) + row.count);
   }
-  return Array.from(counts, ([name, count]) => ({ name, count }))
-    .sort((a, b) => b.count - a.count || Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))
-    .slice(0, limit);
+  return largest(counts, limit);
 }
 
 function prepareStatements(db: Database.Database) {
@@ -70,10 +69,10 @@ export function waitingReader(db: Database.Database, most = groupedEntries) {
   const picked = (total: number, limit: number): ((key: Key) => WaitingGroup[]) => {
     const rows = sample.all(Math.ceil(total / (most * sampledPart)));
     const names = keys.map((key) =>
-      JSON.stringify(largest(rows, key, limit * candidatesPerGroup).map(({ name }) => name)),
+      JSON.stringify(largestOf(rows, key, limit * candidatesPerGroup).map(({ name }) => name)),
     );
     const exact = named.all(...names, ...names);
-    return (key) => largest(exact, key, limit);
+    return (key) => largestOf(exact, key, limit);
   };
   return ({ firstSeenSince, limit }: WaitingQuery): Waiting => {
     const found = counts.get(firstSeenSince);
