@@ -114,6 +114,14 @@ export function hasDatabase(values: Values, outside: Process): boolean {
   return isShared(values) || existsSync(databaseLocation(values, outside));
 }
 
+/** What to say where there is no database: of one that nobody named also how another is. */
+export function missingDatabase(values: Values, outside: Process): Failure {
+  const isNamed = values.db !== undefined || values.dbdir !== undefined;
+  return new Failure(`there is no database ${databaseLocation(values, outside)}`, {
+    ...(!isNamed && { hint: '--db=FILE, with the file that the server named at its start' }),
+  });
+}
+
 /** Opens the database as it is, hashes included, creating it where there is none. The caller closes. */
 export async function openPlainStore(
   values: Values,
@@ -184,13 +192,14 @@ export async function withStore<T>(
   }
 }
 
-/** Like `withStore` for commands that only look: where there is no database yet an empty one in memory serves. */
+/** Like `withStore` for commands that add nothing: where there is no database yet an empty one in memory serves. */
 export async function withExistingStore<T>(
   values: Values,
   outside: Process,
   use: (store: Store) => Promise<T>,
 ): Promise<T> {
   if (hasDatabase(values, outside)) return withStore(values, outside, use);
-  outside.stderr.write(`greyctl: there is no database ${printable(databaseLocation(values, outside))} yet\n`);
+  const { message, hint } = missingDatabase(values, outside);
+  outside.stderr.write(`greyctl: ${printable(message)} yet\n${hint === undefined ? '' : `Try: ${hint}\n`}`);
   return use(new MemoryStore());
 }

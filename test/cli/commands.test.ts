@@ -169,21 +169,31 @@ test('explain names the entry that matched, with file and line', async (t) => {
 
 test('whitelist add, list, test and remove', async (t) => {
   const folder = await temporaryFolder(t);
-  const db = `--db=${folder}/g.db`;
+  const file = `${folder}/g.db`;
+  const db = `--db=${file}`;
   const say = async (...args: string[]) => {
     const { status, stdout, stderr } = await run(['whitelist', ...args, db]);
     return `${status ?? ''} ${stdout}${stderr}`;
   };
   assert.equal(
     await say('add', 'example.com', '192.0.2.0/24', '--comment=friends'),
-    '0 added client example.com\nadded client 192.0.2.0/24\n',
+    `0 added client example.com to ${file}\nadded client 192.0.2.0/24 to ${file}\n`,
   );
-  assert.equal(await say('add', 'recipient', 'bob@example.org'), '0 added recipient bob@example.org\n');
-  assert.match(
+  assert.equal(
+    await say('add', 'recipient', 'bob@example.org'),
+    `0 added recipient bob@example.org to ${file}\n`,
+  );
+  assert.equal(
     await say('add', 'sender', 'news.example', '--expires=2099-12-31'),
-    /^0 added sender news\.example until 2099-12-31 23:59:59\n$/,
+    `0 added sender news.example to ${file} until 2099-12-31 23:59:59\n`,
   );
-  assert.equal(await say('add', 'example.com'), '0 updated client example.com\n');
+  assert.equal(await say('add', 'example.com'), `0 updated client example.com in ${file}\n`);
+  assert.deepEqual(asJson((await say('add', '--json', 'example.com')).slice(2)), {
+    result: 'updated',
+    kind: 'client',
+    pattern: 'example.com',
+    location: file,
+  });
   const listed = (await run(['whitelist', 'list', '--stored', '--json', db])).stdout
     .trim()
     .split('\n')
@@ -206,11 +216,14 @@ test('whitelist add, list, test and remove', async (t) => {
   assert.equal(await say('test', '192.0.2.7'), '0 client 192.0.2.0/24 (database)\n');
   assert.equal(await say('test', 'bob+x@example.org'), '0 recipient bob@example.org (database)\n');
   assert.equal(await say('test', '198.51.100.7'), '3 no entry matches 198.51.100.7\n');
-  assert.equal(await say('remove', 'example.com'), '0 removed client example.com\n');
+  assert.equal(await say('remove', 'example.com'), `0 removed client example.com from ${file}\n`);
+  assert.equal(await say('remove', 'example.com'), `3 greyctl: there is no client example.com in ${file}\n`);
+  const other = `${folder}/other.db`;
   assert.equal(
-    await say('remove', 'example.com'),
-    '3 greyctl: there is no client example.com in the database\n',
+    (await run(['whitelist', 'remove', 'example.com', `--db=${other}`])).stderr,
+    `greyctl: there is no database ${other} yet\ngreyctl: there is no client example.com in ${other}\n`,
   );
+  await assert.rejects(stat(other), 'removing creates no database');
 });
 
 test('whitelist test says what came nearest, and lint, import and export work together', async (t) => {
@@ -537,7 +550,7 @@ test('the packed package installs into a clean prefix and runs, manual included'
   );
   assert.equal(
     execFileSync(binary, ['whitelist', 'add', 'example.org', '--db', `${folder}/x.db`], { encoding: 'utf8' }),
-    'added client example.org\n',
+    `added client example.org to ${folder}/x.db\n`,
   );
   await stat(`${folder}/prefix/share/man/man8/greyctl.8`);
   const installed = `${folder}/prefix/lib/node_modules/greyctl`;

@@ -52,7 +52,7 @@ test('an entry of `whitelist add` is in force in a running server without a relo
   const client = await server.client();
   assert.match(await client.ask(request()), /^DEFER/);
   const added = await run(['whitelist', 'add', 'example.com', `--db=${server.db}`]);
-  assert.deepEqual([added.status, added.stdout], [0, 'added client example.com\n']);
+  assert.deepEqual([added.status, added.stdout], [0, `added client example.com to ${server.db}\n`]);
   await eventually(
     async () => ((await client.ask(request())) === 'DUNNO' ? true : undefined),
     'pass of the listed client',

@@ -8,7 +8,9 @@ import { counted } from '../../output/format.js';
 import { answerIsNo } from '../command.js';
 import {
   databaseLocation,
+  hasDatabase,
   isShared,
+  missingDatabase,
   settingsFor,
   terminalFor,
   type Arguments,
@@ -23,6 +25,7 @@ interface Health {
 
 /** Of a file: every page and index of it. */
 async function fileHealth(values: Values, outside: Process): Promise<Health> {
+  if (!hasDatabase(values, outside)) throw missingDatabase(values, outside);
   const location = databaseLocation(values, outside);
   await access(location, constants.R_OK | constants.W_OK).catch((error: unknown) => {
     throw new Failure(`cannot check the database ${location}: ${reasonOf(error)}`, { cause: error });

@@ -5,7 +5,14 @@ import { codeOf, Failure, reasonOf } from '../../greylist/failure.js';
 import type { Store } from '../../greylist/store.js';
 import { openSqlite, type SqliteStore } from '../../store/sqlite/client.js';
 import { textOf } from '../arguments.js';
-import { databaseLocation, hasDatabase, openPlainStore, type Arguments, type Process } from '../context.js';
+import {
+  databaseLocation,
+  hasDatabase,
+  missingDatabase,
+  openPlainStore,
+  type Arguments,
+  type Process,
+} from '../context.js';
 
 /** The file that was named; `-` for a stream, also where none was. */
 export function fileOrStream(argv: Arguments): string {
@@ -18,8 +25,7 @@ export async function withPlainStore<T>(
   outside: Process,
   use: (store: Store) => Promise<T>,
 ): Promise<T> {
-  if (!hasDatabase(values, outside))
-    throw new Failure(`there is no database ${databaseLocation(values, outside)}`);
+  if (!hasDatabase(values, outside)) throw missingDatabase(values, outside);
   const store = await openPlainStore(values, outside);
   try {
     return await use(store);
@@ -35,7 +41,7 @@ export async function withFile<T>(
   use: (store: SqliteStore, location: string) => Promise<T>,
 ): Promise<T> {
   const location = databaseLocation(values, outside);
-  if (!existsSync(location)) throw new Failure(`there is no database ${location}`);
+  if (!existsSync(location)) throw missingDatabase(values, outside);
   const store = await openSqlite(location);
   try {
     return await use(store, location);

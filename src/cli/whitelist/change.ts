@@ -6,7 +6,15 @@ import { localTime } from '../../output/format.js';
 import { parseLine } from '../../whitelist/syntax.js';
 import { textOf } from '../arguments.js';
 import { answerIsNo, type Subcommand } from '../command.js';
-import { settingsFor, terminalFor, withStore, type Arguments, type Process } from '../context.js';
+import {
+  databaseLocation,
+  settingsFor,
+  terminalFor,
+  withExistingStore,
+  withStore,
+  type Arguments,
+  type Process,
+} from '../context.js';
 import { expiryOf, isKind } from './words.js';
 
 /** `[KIND] PATTERN…`: the kind may be left out where the pattern can only be a client. */
@@ -49,14 +57,16 @@ async function add(argv: Arguments, outside: Process): Promise<undefined> {
   const now = outside.now();
   const expiresAt = expiryOf(textOf(argv, 'expires'), now);
   const comment = printable(textOf(argv, 'comment') ?? '');
+  const location = databaseLocation(values, outside);
   const terminal = terminalFor(values, outside);
   await withStore(values, outside, async (store) => {
     for (const pattern of patterns) {
       const entry = { kind, pattern, comment, addedAt: now, ...(expiresAt !== undefined && { expiresAt }) };
       const result = (await store.addListed(entry)) ? 'added' : 'updated';
       const until = expiresAt === undefined ? '' : ` until ${localTime(expiresAt)}`;
-      if (values.json) await terminal.json({ result, kind, pattern });
-      else await terminal.line(`${result} ${kind} ${printable(pattern)}${until}`);
+      const where = result === 'added' ? 'to' : 'in';
+      if (values.json) await terminal.json({ result, kind, pattern, location });
+      else await terminal.line(`${result} ${kind} ${printable(`${pattern} ${where} ${location}`)}${until}`);
     }
   });
   return undefined;
@@ -66,14 +76,16 @@ async function remove(argv: Arguments, outside: Process): Promise<number> {
   const { values } = settingsFor(argv, outside);
   const { kind, patterns } = patternsOf(wordsOf(argv), 'remove');
   const terminal = terminalFor(values, outside);
+  const location = databaseLocation(values, outside);
   let missing = 0;
-  await withStore(values, outside, async (store) => {
+  await withExistingStore(values, outside, async (store) => {
     for (const pattern of patterns) {
       const result = (await store.removeListed(kind, pattern)) ? 'removed' : 'absent';
       missing += result === 'absent' ? 1 : 0;
-      if (values.json) await terminal.json({ result, kind, pattern });
-      else if (result === 'removed') await terminal.line(`removed ${kind} ${printable(pattern)}`);
-      else outside.stderr.write(`greyctl: there is no ${kind} ${printable(pattern)} in the database\n`);
+      if (values.json) await terminal.json({ result, kind, pattern, location });
+      else if (result === 'removed')
+        await terminal.line(`removed ${kind} ${printable(`${pattern} from ${location}`)}`);
+      else outside.stderr.write(`greyctl: there is no ${kind} ${printable(`${pattern} in ${location}`)}\n`);
     }
   });
   return missing > 0 ? answerIsNo : 0;
