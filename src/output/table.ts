@@ -9,6 +9,8 @@ export interface Column {
   readonly align?: 'left' | 'right';
   /** May be cut in the middle where the terminal is too narrow. */
   readonly isElastic?: boolean;
+  /** May be left out where the terminal is too narrow, the lowest number first. */
+  readonly dispensable?: number;
 }
 
 export interface TableStyle {
@@ -20,6 +22,8 @@ export interface TableStyle {
 
 const gap = 2;
 const narrowest = 8;
+/** While elastic columns have less than they need up to this, others are left out: enough of both ends of an address. */
+const readable = 16;
 
 // What people see as one character is never split: no surrogate pair, no letter from its accent.
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
@@ -40,18 +44,40 @@ export function cutMiddle(text: string, width: number): string {
   return `${head}…${tail.toReversed().join('')}`;
 }
 
-function widths(
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
-  available: number,
-): number[] {
-  const natural = columns.map((column, index) =>
+function widthOf(sizes: readonly number[]): number {
+  return sizes.reduce((sum, width) => sum + width + gap, -gap);
+}
+
+/** What each column takes when nothing is cut. */
+function naturalWidths(columns: readonly Column[], rows: readonly (readonly string[])[]): number[] {
+  return columns.map((column, index) =>
     rows.reduce(
       (widest, row) => Math.max(widest, displayWidth(row[index] ?? '')),
       displayWidth(column.title),
     ),
   );
-  let excess = natural.reduce((sum, width) => sum + width + gap, -gap) - available;
+}
+
+/** The columns, by number, that there is room for. */
+function chosen(columns: readonly Column[], natural: readonly number[], available: number): number[] {
+  const needed = natural.map((width, index) =>
+    columns[index]?.isElastic ? Math.min(width, readable) : width,
+  );
+  const order = columns
+    .flatMap(({ dispensable }, index) => (dispensable === undefined ? [] : [{ dispensable, index }]))
+    .sort((a, b) => a.dispensable - b.dispensable);
+  let kept = [...columns.keys()];
+  for (const { index } of order) {
+    if (widthOf(kept.map((one) => needed[one] ?? 0)) <= available) break;
+    kept = kept.filter((one) => one !== index);
+  }
+  return kept;
+}
+
+/** The widths at which columns fit, as far as they can be cut. */
+function fittedWidths(columns: readonly Column[], sizes: readonly number[], available: number): number[] {
+  const natural = [...sizes];
+  let excess = widthOf(natural) - available;
   // The widest elastic column gives first.
   while (excess > 0) {
     const candidates = natural.flatMap((width, index) =>
@@ -68,16 +94,12 @@ function widths(
   return natural;
 }
 
-/** The table as text without the last line end; cells are made harmless. Off a terminal: tab-separated, nothing cut. */
-export function renderTable(
+function drawTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
+  sizes: number[],
   table: TableStyle,
 ): string {
-  const cells = rows.map((row) => row.map(printable));
-  if (!table.isTerminal)
-    return [columns.map(({ title }) => printable(title)), ...cells].map((row) => row.join('\t')).join('\n');
-  const sizes = widths(columns, cells, table.width);
   const drawn = new Table({
     head: columns.map(({ title }) => table.style.bold(printable(title))),
     chars: Object.fromEntries(
@@ -89,10 +111,31 @@ export function renderTable(
     colAligns: columns.map(({ align }) => align ?? 'left'),
     colWidths: sizes,
   });
-  for (const row of cells) drawn.push(row.map((cell, index) => cutMiddle(cell, sizes[index] ?? 0)));
+  for (const row of rows) drawn.push(row.map((cell, index) => cutMiddle(cell, sizes[index] ?? 0)));
   return drawn
     .toString()
     .split('\n')
     .map((line) => line.trimEnd())
     .join('\n');
+}
+
+/** The table as text without the last line end; cells are made harmless. Off a terminal: tab-separated, nothing cut or left out, no head without columns. */
+export function renderTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  table: TableStyle,
+): string {
+  const cells = rows.map((row) => row.map(printable));
+  if (!table.isTerminal) {
+    const head = columns.length > 0 ? [columns.map(({ title }) => printable(title))] : [];
+    return [...head, ...cells].map((row) => row.join('\t')).join('\n');
+  }
+  const natural = naturalWidths(columns, cells);
+  const kept = chosen(columns, natural, table.width);
+  const pick = <T>(all: readonly T[]) => all.filter((_, index) => kept.includes(index));
+  const sizes = fittedWidths(pick(columns), pick(natural), table.width);
+  const drawn = drawTable(pick(columns), cells.map(pick), sizes, table);
+  const missing = columns.filter((_, index) => !kept.includes(index)).map(({ title }) => printable(title));
+  if (missing.length === 0) return drawn;
+  return `${drawn}\n${table.style.dim(`No room for ${missing.join(', ')}: a wider terminal or --json shows them.`)}`;
 }

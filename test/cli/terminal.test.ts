@@ -5,6 +5,8 @@ import { run } from '../support/greyctl.js';
 import { request } from '../support/policy-client.js';
 import { needs } from '../support/programs.js';
 import { testServer } from '../support/server.js';
+import { example } from '../support/small-logs.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { keys, typist } from '../support/typist.js';
 
 async function waiting(t: TestContext) {
@@ -92,3 +94,76 @@ test(
     assert.equal(picture.split('\r\n').length - 1, 7);
   },
 );
+
+/** What is shown, line by line, without colours. */
+async function shown(t: TestContext, args: readonly string[]): Promise<string[]> {
+  const person = typist(t, [...args, '--color=never']);
+  assert.equal(await person.status, 0);
+  return person.screen().split('\r\n');
+}
+
+/** A database with so many entries, each its own sender. */
+async function listed(t: TestContext, count: number): Promise<string> {
+  const db = `--db=${await temporaryFolder(t)}/g.db`;
+  const time = '2026-11-21T08:00:00Z';
+  const entries = Array.from({ length: count }, (_, index) => ({
+    ...{ type: 'entry', client: '198.51.100.0', sender: `newsletter-${index}@mailing.example.com` },
+    ...{ recipient: 'bob.builder@customers.example.org', first_seen: time, last_seen: time },
+    ...{ deferrals: 1, passed_at: null, passes: 0, released_at: null },
+  }));
+  const head = { greyctl_export: 1, exported_at: time, hashed: false };
+  const input = [head, ...entries].map((line) => `${JSON.stringify(line)}\n`).join('');
+  assert.equal((await run(['db', 'import', '-', db], { input })).status, 0);
+  return db;
+}
+
+test(
+  'db list fits 80 columns: when and who stay readable, and it is said what is left out',
+  needs('script'),
+  async (t) => {
+    const [head, row, note, ...more] = await shown(t, ['db', 'list', await listed(t, 1)]);
+    assert.match(head ?? '', /^STATE +LAST SEEN +CLIENT +SENDER +RECIPIENT$/);
+    assert.match(
+      row ?? '',
+      /^\w+ +2026-11-2\d \d\d:\d\d:\d\d {2}198\.51\.100\.0 {2}newslet.*…\S+\.com {2}bob\.buil.*…\S+\.org$/,
+    );
+    assert.ok((row ?? '').length <= 80, row);
+    assert.match(note ?? '', /^No room for FIRST SEEN, DEFERRALS, PASSES: /);
+    assert.deepEqual(more, ['']);
+  },
+);
+
+test(
+  'a list of more than 1000 entries has a head for each table, and in a pipe one',
+  needs('script'),
+  async (t) => {
+    const db = await listed(t, 1001);
+    const lines = await shown(t, ['db', 'list', db]);
+    assert.deepEqual(
+      lines.flatMap((line, index) => (line.startsWith('STATE ') ? [index] : [])),
+      [0, 1002],
+    );
+    assert.equal(lines.filter((line) => line.includes(' newslet')).length, 1001);
+    const piped = (await run(['db', 'list', db])).stdout.trimEnd().split('\n');
+    assert.equal(piped.length, 1002);
+    assert.deepEqual([...new Set(piped.slice(1).map((line) => line.split('\t').length))], [8]);
+  },
+);
+
+test('on 80 columns the rows of a sweep are told apart, whatever else goes', needs('script'), async (t) => {
+  const sweeps = ['--sweep=delay=60,3600', '--sweep=client-key=subnet,domain', '--sweep=max-age=30d,35d'];
+  const lines = await shown(t, ['simulate', ...sweeps, example]);
+  const start = lines.findIndex((line) => line.startsWith('SETTINGS'));
+  assert.match(lines[start] ?? '', /^SETTINGS +DEFERRED +SHARE +NEVER +P95$/);
+  const rows = lines.slice(start + 1, start + 9);
+  assert.deepEqual(
+    rows.map((row) => row.split('  ')[0]),
+    ['60', '3600'].flatMap((delay) =>
+      ['subnet', 'domain'].flatMap((key) =>
+        ['30d', '35d'].map((age) => `delay=${delay} client-key=${key} max-age=${age}`),
+      ),
+    ),
+  );
+  for (const row of rows) assert.ok(row.length <= 80, row);
+  assert.match(lines[start + 9] ?? '', /^No room for CAME BACK, ASSUMED, P50, MAX, P95 \(ASSUMED\): /);
+});

@@ -40,10 +40,10 @@ export function entryDocument(entry: StoredEntry, state: string) {
 /** The columns of a list of entries. */
 export const entryColumns = [
   { title: 'STATE' },
-  { title: 'FIRST SEEN' },
+  { title: 'FIRST SEEN', dispensable: 1 },
   { title: 'LAST SEEN' },
-  { title: 'DEFERRALS', align: 'right' },
-  { title: 'PASSES', align: 'right' },
+  { title: 'DEFERRALS', align: 'right', dispensable: 3 },
+  { title: 'PASSES', align: 'right', dispensable: 2 },
   { title: 'CLIENT', isElastic: true },
   { title: 'SENDER', isElastic: true },
   { title: 'RECIPIENT', isElastic: true },

@@ -59,6 +59,12 @@ export async function list(argv: Arguments, outside: Process): Promise<undefined
   await withExistingStore(values, outside, async (store) => {
     let shown = 0;
     let rows: string[][] = [];
+    const print = async () => {
+      // On a terminal every table is fitted for itself; in a pipe all are one.
+      const hasHead = terminal.isTerminal || shown <= tableRows;
+      await terminal.table(hasHead ? entryColumns : [], rows);
+      rows = [];
+    };
     for await (const { entry, state } of chosenEntries(store, choice, order)) {
       if (shown >= limit) break;
       shown += 1;
@@ -67,13 +73,9 @@ export async function list(argv: Arguments, outside: Process): Promise<undefined
         continue;
       }
       rows.push(entryRow(entry, state));
-      if (rows.length === tableRows) {
-        await terminal.table(shown === tableRows ? entryColumns : [], rows);
-        rows = [];
-      }
+      if (rows.length === tableRows) await print();
     }
-    if (!values.json && (rows.length > 0 || shown === 0))
-      await terminal.table(shown <= tableRows ? entryColumns : [], rows);
+    if (!values.json && (rows.length > 0 || shown === 0)) await print();
   });
   return undefined;
 }

@@ -36,6 +36,29 @@ test('a table on a terminal fits its width, numbers to the right, long texts cut
   ]);
 });
 
+test('too narrow a terminal has columns left out, and it is said which, before long texts are cut short', () => {
+  const many = [
+    { title: 'SETTINGS' },
+    { title: 'FIRST', dispensable: 2 },
+    { title: 'SECOND', dispensable: 1 },
+    { title: 'WHO', isElastic: true },
+  ] as const;
+  const row = ['delay=60', '1', '2', 'a-very-long-address@example.org'];
+  const lines = (width: number) => {
+    const text = renderTable(many, [row], { isTerminal: true, style: plain, width });
+    return text.split('\n');
+  };
+  assert.deepEqual(lines(41), ['SETTINGS  FIRST  SECOND  WHO', 'delay=60  1      2       a-very-l…ple.org']);
+  assert.deepEqual(lines(40), [
+    'SETTINGS  FIRST  WHO',
+    'delay=60  1      a-very-long…example.org',
+    'No room for SECOND: a wider terminal or --json shows them.',
+  ]);
+  assert.deepEqual(lines(26).slice(0, 2), ['SETTINGS  WHO', 'delay=60  a-very-l…ple.org']);
+  // What has no number stays, whole unless it is elastic.
+  assert.deepEqual(lines(1).slice(0, 2), ['SETTINGS  WHO', 'delay=60  a-ve…org']);
+});
+
 test('wide characters count two columns, and none is torn apart', () => {
   const text = renderTable(
     columns,
