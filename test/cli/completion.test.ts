@@ -106,7 +106,7 @@ for (const [name, start] of [
     assert.deepEqual(complete('stats', '--color', ''), ['auto', 'always', 'never']);
     assert.deepEqual(complete('serve', '--client-key', 'd'), ['domain']);
     assert.ok(complete('serve', '--syslog-facility', '').includes('local7'));
-    assert.deepEqual(complete('db', 'list', '--state', ''), ['waiting', 'passed', 'expired']);
+    assert.deepEqual(complete('db', 'list', '--state', ''), ['waiting', 'released', 'passed', 'expired']);
     assert.deepEqual(complete('whitelist', 'export', '--kind', 's'), ['sender']);
     assert.deepEqual(complete('help', 'do'), ['doctor']);
   });

@@ -57,6 +57,16 @@ test('db release lets a waiting triplet pass at its next retry, while the server
     await db('release', '--sender=alice@example.com'),
     '3 nothing waits that was not released already\n',
   );
+  const states = async (...words: string[]) =>
+    (await json('list', ...words)).map((entry) => [entry['sender'], entry['state']]);
+  const [released, waiting] = [
+    ['alice@example.com', 'released'],
+    ['eve@example.net', 'waiting'],
+  ];
+  assert.deepEqual(await states('--sort=key'), [released, waiting]);
+  assert.deepEqual(await states('--state=released'), [released]);
+  assert.deepEqual(await states('--state=waiting'), [waiting]);
+  assert.match(await db('list', '--state=released'), /^0 STATE.*\nreleased\t/);
   assert.notEqual(await ask('alice@example.com'), 'DEFER_IF_PERMIT');
   assert.equal(await ask('eve@example.net'), 'DEFER_IF_PERMIT');
   const [entry] = await json('list', '--sender=alice@example.com');

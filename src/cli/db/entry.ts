@@ -3,13 +3,15 @@ import type { Rules } from '../../greylist/settings.js';
 import type { StoredEntry } from '../../greylist/store.js';
 import { localTime, timestamp } from '../../output/format.js';
 
-/** What people call the state of an entry at `now`. */
-export type ShownState = 'waiting' | 'passed' | 'expired';
+/** What people call the states of entries. */
+export const shownStates = ['waiting', 'released', 'passed', 'expired'] as const;
+export type ShownState = (typeof shownStates)[number];
 
-/** The state of an entry under these rules. */
+/** The state of an entry at `now` under these rules. */
 export function stateOf(entry: Entry, now: number, rules: Rules): ShownState {
   if (!isAlive(entry, now, rules)) return 'expired';
-  return entry.passedAt === undefined ? 'waiting' : 'passed';
+  if (entry.passedAt !== undefined) return 'passed';
+  return entry.releasedAt === undefined ? 'waiting' : 'released';
 }
 
 /** A time as programs read it; null where there is none. */

@@ -17,7 +17,7 @@ import {
 import { foldSender, networkKey } from '../../greylist/triplet.js';
 import { declareSettings, readOption, textOf } from '../arguments.js';
 import type { Arguments } from '../context.js';
-import { stateOf, type ShownState } from './entry.js';
+import { shownStates, stateOf, type ShownState } from './entry.js';
 
 /** Which entries were asked for. */
 export interface Choice {
@@ -54,7 +54,7 @@ export function declareFilter(yargs: Argv): Argv {
       requiresArg: true,
       describe: 'only with a sender or recipient at this domain or below it',
     })
-    .option('state', { choices: ['waiting', 'passed', 'expired'], describe: 'only these' })
+    .option('state', { choices: shownStates, describe: 'only these' })
     .option('older', {
       type: 'string',
       requiresArg: true,
@@ -106,7 +106,7 @@ export function choiceOf(argv: Arguments, values: Values, now: number): Choice {
     lastSeenBefore: readOption(argv, 'older', days),
     lastSeenFrom: readOption(argv, 'newer', days),
     ...(state === 'passed' && { state: 'passed' }),
-    ...(state === 'waiting' && { state: 'waiting' }),
+    ...((state === 'waiting' || state === 'released') && { state: 'waiting' }),
   };
   return { filter, state, settings, now };
 }

@@ -62,7 +62,7 @@ export async function release(argv: Arguments, outside: Process): Promise<number
   if (given.length === 0)
     throw new Failure('say what to release: --client, --sender or --recipient', { kind: 'usage' });
   const now = outside.now();
-  const choice = { ...choiceOf({ ...argv, state: 'waiting' }, values, now) };
+  const choice = choiceOf({ ...argv, state: 'waiting' }, values, now);
   const released = await withExistingStore(values, outside, (store) =>
     inBatches(chosenEntries(store, choice), (batch) =>
       store.release(
