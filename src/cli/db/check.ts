@@ -5,6 +5,8 @@ import { Failure, reasonOf } from '../../greylist/failure.js';
 import { printable } from '../../greylist/printable.js';
 import type { StoreInfo } from '../../greylist/store.js';
 import { counted } from '../../output/format.js';
+import type { RedisStore } from '../../store/redis/store.js';
+import type { SqliteStore } from '../../store/sqlite/client.js';
 import { answerIsNo } from '../command.js';
 import {
   databaseLocation,
@@ -23,6 +25,17 @@ interface Health {
   readonly facts?: StoreInfo;
 }
 
+/** What is wrong with an open database, and of a sound one how much it holds. */
+async function healthOf(store: SqliteStore | RedisStore): Promise<Health> {
+  const { problems } = await store.check();
+  return problems.length > 0 ? { problems } : { problems, facts: await store.info() };
+}
+
+function asProblem(error: unknown): Health {
+  if (error instanceof Failure) return { problems: [error.message] };
+  throw error;
+}
+
 /** Of a file: every page and index of it. */
 async function fileHealth(values: Values, outside: Process): Promise<Health> {
   if (!hasDatabase(values, outside)) throw missingDatabase(values, outside);
@@ -31,13 +44,7 @@ async function fileHealth(values: Values, outside: Process): Promise<Health> {
     throw new Failure(`cannot check the database ${location}: ${reasonOf(error)}`, { cause: error });
   });
   // Whose file it is, and of which version, is looked at when it is opened.
-  return withFile(values, outside, async (store) => {
-    const { problems } = await store.check();
-    return problems.length > 0 ? { problems } : { problems, facts: await store.info() };
-  }).catch((error: unknown) => {
-    if (error instanceof Failure) return { problems: [error.message] };
-    throw error;
-  });
+  return withFile(values, outside, healthOf).catch(asProblem);
 }
 
 /** Of a server: that every value can be read, and that the server is set so that none is lost. */
@@ -45,11 +52,7 @@ async function serverHealth(values: Values, outside: Process): Promise<Health> {
   const { openSharedStore } = await import('../shared.js');
   const store = await openSharedStore(values, outside, false);
   try {
-    const { problems } = await store.check();
-    return problems.length > 0 ? { problems } : { problems, facts: await store.info() };
-  } catch (error) {
-    if (error instanceof Failure) return { problems: [error.message] };
-    throw error;
+    return await healthOf(store).catch(asProblem);
   } finally {
     await store.close();
   }
