@@ -271,6 +271,7 @@ export class SqliteDatabase {
         this.#sql.writeClient.run(address, after.count, after.lastCounted);
       }
       const others = more ? tidying.mergeMore(this.#db, more) : { added: 0, changed: 0 };
+      if (more) this.#tallies.merge(more);
       return { added: merged.added + others.added, changed: merged.changed + others.changed };
     });
   }
@@ -313,7 +314,7 @@ export class SqliteDatabase {
   }
 
   hourlyDelays(): HourlyDelay[] {
-    return tidying.hourlyDelays(this.#db);
+    return this.#tallies.hourlyDelays();
   }
 
   waiting(query: WaitingQuery): Waiting {

@@ -1,7 +1,7 @@
 /** The counts of what was decided, by hour. */
 import type Database from 'better-sqlite3';
 import type { Decision, PreparedAttempt } from '../../greylist/decide.js';
-import type { DelayTally, HourlyDelay, Purged, Tally } from '../../greylist/store.js';
+import type { DelayTally, HourlyDelay, MoreToMerge, Purged, Tally } from '../../greylist/store.js';
 import { attemptsOf, delayClass, tallyHour, tallyKey } from '../tally.js';
 
 function prepareStatements(db: Database.Database) {
@@ -16,6 +16,17 @@ function prepareStatements(db: Database.Database) {
     addDelay: db.prepare(
       `INSERT INTO delays (hour, seconds, count) VALUES (?, ?, ?)
        ON CONFLICT DO UPDATE SET count = count + excluded.count`,
+    ),
+    merge: db.prepare(
+      `INSERT INTO tallies (hour, verdict, reason, count) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET count = max(count, excluded.count)`,
+    ),
+    mergeDelay: db.prepare(
+      `INSERT INTO delays (hour, seconds, count) VALUES (?, ?, ?)
+       ON CONFLICT DO UPDATE SET count = max(count, excluded.count)`,
+    ),
+    hourlyDelays: db.prepare<[], HourlyDelay>(
+      'SELECT hour, seconds, count FROM delays ORDER BY hour, seconds',
     ),
     delaysSince: db.prepare<[number], DelayTally>(
       'SELECT seconds, sum(count) AS count FROM delays WHERE hour >= ? GROUP BY seconds ORDER BY seconds',
@@ -59,6 +70,12 @@ export function tallyTables(db: Database.Database) {
     },
     since: (time: number): Tally[] => sql.since.all(time),
     delaysSince: (time: number): DelayTally[] => sql.delaysSince.all(time),
+    hourlyDelays: (): HourlyDelay[] => sql.hourlyDelays.all(),
+    /** Of two counts the larger: an import that is done again counts nothing twice. The caller holds the transaction. */
+    merge: ({ tallies, delays }: Pick<MoreToMerge, 'tallies' | 'delays'>): void => {
+      for (const { hour, verdict, reason, count } of tallies) sql.merge.run(hour, verdict, reason, count);
+      for (const { hour, seconds, count } of delays) sql.mergeDelay.run(hour, seconds, count);
+    },
     addCounts: (tallies: readonly Tally[], delays: readonly HourlyDelay[]): void => {
       db.transaction(() => {
         for (const { hour, verdict, reason, count } of tallies) sql.add.run(hour, verdict, reason, count);

@@ -1,13 +1,7 @@
 /** Writing that the commands do beside the server's: removing client records, windows, and taking over what else was exported. */
 import type Database from 'better-sqlite3';
 import { mergeListed } from '../../greylist/merge.js';
-import type {
-  ClientRemoval,
-  HourlyDelay,
-  Merged,
-  MoreToMerge,
-  RecipientWindow,
-} from '../../greylist/store.js';
+import type { ClientRemoval, Merged, MoreToMerge, RecipientWindow } from '../../greylist/store.js';
 import { listedEntry, type ListedRow } from './rows.js';
 
 /** Removes the client records that are there and were not counted since; says how many. */
@@ -45,27 +39,8 @@ export function closeWindowsBefore(db: Database.Database, now: number): number {
   return isOver ? db.prepare('DELETE FROM windows WHERE until <= ?').run(now).changes : 0;
 }
 
-/** How long triplets had waited, by the hour in which they passed. */
-export function hourlyDelays(db: Database.Database): HourlyDelay[] {
-  return db.prepare<[], HourlyDelay>('SELECT hour, seconds, count FROM delays ORDER BY hour, seconds').all();
-}
-
-/** Of two counts the larger: an import that is done again counts nothing twice. */
-function mergeCounts(db: Database.Database, { tallies, delays }: MoreToMerge): void {
-  const tally = db.prepare(
-    `INSERT INTO tallies (hour, verdict, reason, count) VALUES (?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET count = max(count, excluded.count)`,
-  );
-  const delay = db.prepare(
-    `INSERT INTO delays (hour, seconds, count) VALUES (?, ?, ?)
-     ON CONFLICT DO UPDATE SET count = max(count, excluded.count)`,
-  );
-  for (const { hour, verdict, reason, count } of tallies) tally.run(hour, verdict, reason, count);
-  for (const { hour, seconds, count } of delays) delay.run(hour, seconds, count);
-}
-
-/** Merges what is neither entry nor client, counts without telling how many; the caller holds the transaction. */
-export function mergeMore(db: Database.Database, more: MoreToMerge): Merged {
+/** Merges whitelist entries and windows; the caller holds the transaction. */
+export function mergeMore(db: Database.Database, more: Pick<MoreToMerge, 'listed' | 'windows'>): Merged {
   let [added, changed] = [0, 0];
   const known = db.prepare<[string, string], ListedRow>(
     'SELECT * FROM whitelist WHERE kind = ? AND pattern = ?',
@@ -94,6 +69,5 @@ export function mergeMore(db: Database.Database, more: MoreToMerge): Merged {
     openWindow(db, recipient, until);
     open.set(recipient, until);
   }
-  mergeCounts(db, more);
   return { added, changed };
 }
