@@ -63,8 +63,8 @@ function prepareStatements(db: Database.Database) {
         'SELECT count, last_counted FROM awl WHERE address = ?',
       )
       .raw(),
-    clients: db.prepare<[string, number], { address: string; count: number; last_counted: number }>(
-      'SELECT address, count, last_counted FROM awl WHERE address > ? ORDER BY address LIMIT ?',
+    clients: db.prepare<[string, number], StoredClient>(
+      'SELECT address, count, last_counted AS lastCounted FROM awl WHERE address > ? ORDER BY address LIMIT ?',
     ),
     writeClient: db.prepare(
       `INSERT INTO awl (address, count, last_counted) VALUES (?, ?, ?)
@@ -244,13 +244,8 @@ export class SqliteDatabase {
   }
 
   clients(limit: number, from = ''): Page<StoredClient> {
-    const rows = this.#sql.clients.all(from, limit);
-    const found = rows.map(({ address, count, last_counted: lastCounted }) => ({
-      address,
-      count,
-      lastCounted,
-    }));
-    return { found, next: rows.length === limit ? rows.at(-1)?.address : undefined };
+    const found = this.#sql.clients.all(from, limit);
+    return { found, next: found.length === limit ? found.at(-1)?.address : undefined };
   }
 
   merge(entries: Iterable<StoredEntry>, clients: Iterable<StoredClient>, more?: MoreToMerge): Merged {

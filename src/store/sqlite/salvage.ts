@@ -66,12 +66,11 @@ export function salvageEntries(db: Database.Database, limit: number, from = '1')
 export function salvageClients(db: Database.Database, limit: number, from = ''): SalvagedClients {
   const found: StoredClient[] = [];
   const collect = (order: 'ASC' | 'DESC', after: string, most: number): boolean => {
-    const rows = db.prepare<[string, number], { address: string; count: number; last_counted: number }>(
-      `SELECT address, count, last_counted FROM awl WHERE address > ? ORDER BY address ${order} LIMIT ?`,
+    const rows = db.prepare<[string, number], StoredClient>(
+      `SELECT address, count, last_counted AS lastCounted FROM awl WHERE address > ? ORDER BY address ${order} LIMIT ?`,
     );
     const isRead = readable(() => {
-      for (const { address, count, last_counted: lastCounted } of rows.iterate(after, most))
-        found.push({ address, count, lastCounted });
+      for (const client of rows.iterate(after, most)) found.push(client);
       return true;
     });
     return isRead ?? false;
