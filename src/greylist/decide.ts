@@ -131,6 +131,12 @@ export function isClientAlive(client: AwlRecord, now: number, rules: Rules): boo
   return now - client.lastCounted <= rules.maxAgeSeconds;
 }
 
+/** An entry as it is when the operator releases it; the same object where nothing waits or it was released before. */
+export function released(entry: Entry, now: number): Entry {
+  const isWaiting = entry.passedAt === undefined && entry.releasedAt === undefined;
+  return isWaiting ? { ...entry, releasedAt: now } : entry;
+}
+
 function mayCount(client: AwlRecord | undefined, now: number): boolean {
   return !client || now >= client.lastCounted + awlCountIntervalSeconds || client.lastCounted > now;
 }

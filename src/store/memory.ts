@@ -2,6 +2,7 @@ import {
   decide,
   isAlive,
   isClientAlive,
+  released,
   type AwlRecord,
   type Decision,
   type Entry,
@@ -158,14 +159,15 @@ export class MemoryStore implements Store {
   }
 
   release(triplets: readonly Triplet[], now: number): Promise<number> {
-    let released = 0;
+    let count = 0;
     for (const triplet of triplets) {
       const { entry } = this.#entries.get(tripletText(triplet)) ?? {};
-      if (!entry || entry.passedAt !== undefined || entry.releasedAt !== undefined) continue;
-      this.#put(triplet, { ...entry, releasedAt: now });
-      released += 1;
+      const after = entry && released(entry, now);
+      if (after === entry) continue;
+      this.#put(triplet, after);
+      count += 1;
     }
-    return Promise.resolve(released);
+    return Promise.resolve(count);
   }
 
   windows(): Promise<RecipientWindow[]> {

@@ -1,5 +1,5 @@
 /** Writing that the commands do beside the servers': removing, releasing, and taking over what is known from elsewhere. */
-import { isAlive, isClientAlive, type AwlRecord, type Entry } from '../../greylist/decide.js';
+import { isAlive, isClientAlive, released, type AwlRecord, type Entry } from '../../greylist/decide.js';
 import { mergeClients, mergeEntries } from '../../greylist/merge.js';
 import type { Rules } from '../../greylist/settings.js';
 import type { ClientRemoval, EntryRemoval, Merged, StoredClient, StoredEntry } from '../../greylist/store.js';
@@ -77,8 +77,8 @@ export async function release(
     changes.set(key, (text) => {
       if (text === '') return { value: text };
       const entry = readEntry(key, text);
-      const isMeant = entry.passedAt === undefined && entry.releasedAt === undefined;
-      return { value: isMeant ? writeEntry({ ...entry, releasedAt: now }) : text };
+      const after = released(entry, now);
+      return { value: after === entry ? text : writeEntry(after) };
     });
   }
   return (await change(link, changes)).size;

@@ -8,6 +8,7 @@
 import Database from 'better-sqlite3';
 import {
   decide,
+  released,
   type AwlRecord,
   type Decision,
   type Memory,
@@ -216,14 +217,16 @@ export class SqliteDatabase {
 
   release(triplets: readonly Triplet[], now: number): number {
     return this.#write(() => {
-      let released = 0;
+      let count = 0;
       for (const triplet of triplets) {
         const found = this.#entries.find(triplet);
-        if (!found || found.entry.passedAt !== undefined || found.entry.releasedAt !== undefined) continue;
-        this.#entries.write(triplet, { ...found.entry, releasedAt: now }, found);
-        released += 1;
+        if (!found) continue;
+        const after = released(found.entry, now);
+        if (after === found.entry) continue;
+        this.#entries.write(triplet, after, found);
+        count += 1;
       }
-      return released;
+      return count;
     });
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decide, type KeyedAttempt, type Memory } from '#src/greylist/decide.js';
+import { decide, released, type KeyedAttempt, type Memory } from '#src/greylist/decide.js';
 import { contradictions, defaultSettings, type Rules } from '#src/greylist/settings.js';
 
 const triplet = { client: '192.0.2.0', sender: 'a@s', recipient: 'b@r' };
@@ -132,6 +132,15 @@ test('an exemption passes and remembers nothing', () => {
 test('a delay that is not shorter than the retry window is a contradiction', () => {
   assert.deepEqual(contradictions(defaultSettings), []);
   assert.equal(contradictions({ ...defaultSettings, retryWindowSeconds: 300 }).length, 1);
+});
+
+test('what waits is released once, and what has passed not at all', () => {
+  const entry = { firstSeen: 1000, lastSeen: 1000, deferrals: 1, passes: 0 };
+  const once = released(entry, 1001);
+  assert.deepEqual(once, { ...entry, releasedAt: 1001 });
+  assert.equal(released(once, 1002), once);
+  const passed = { ...entry, passedAt: 1300, passes: 1 };
+  assert.equal(released(passed, 1301), passed);
 });
 
 test('released, a triplet passes before the delay is over, once it is still remembered', () => {
