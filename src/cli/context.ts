@@ -146,7 +146,7 @@ export function privacyKeyFile(values: Values, outside: Process): string {
 }
 
 /** Opens the database, creating it where there is none. The caller closes. */
-export async function openStore(values: Values, outside: Process): Promise<Store> {
+async function openStore(values: Values, outside: Process): Promise<Store> {
   return withPrivacy(values, outside, (privacy) => openPlainStore(values, outside, false, privacy));
 }
 
