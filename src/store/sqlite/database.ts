@@ -2,8 +2,8 @@
  * The store in a SQLite file, synchronous: it lives in a worker thread (worker.ts) and is the only place with SQL.
  *
  * Durability: WAL; what is committed outlives a killed process. A power cut loses at most the last moments, never the file; with
- * durability `full` every commit waits for the disk (fsync) and nothing is lost. Every writing transaction is IMMEDIATE, so that another process's write is waited for
- * (at most `lockTimeoutMs`) and never found half-way. WAL needs a local disk.
+ * durability `full` every commit waits for the disk (fsync) and nothing is lost. Every writing transaction is IMMEDIATE, so that another
+ * process's write is waited for (at most `lockTimeoutMs`) and never found half-way. WAL needs a local disk.
  */
 import Database from 'better-sqlite3';
 import {
@@ -43,13 +43,13 @@ import { migrate } from './schema.js';
 import { selectEntries, selectSorted, sortEntries } from './listing.js';
 import * as maintenance from './maintenance.js';
 import { EntryTable } from './entries.js';
-import { listedEntry, type ListedRow } from './rows.js';
 import { packDecisions, unpackAttempts, type PackedAttempts, type PackedDecisions } from './packing.js';
 import * as salvage from './salvage.js';
 import { purgeStep } from './purging.js';
 import { tallyTables } from './tallies.js';
 import * as tidying from './tidying.js';
 import { waitingReader } from './waiting.js';
+import { whitelistTable } from './whitelist.js';
 
 /** What a commit outlives: a killed process, or with `full` also a power cut (SQLite's `synchronous`). */
 export type Durability = 'normal' | 'full';
@@ -72,15 +72,6 @@ function prepareStatements(db: Database.Database) {
        ON CONFLICT DO UPDATE SET count = excluded.count, last_counted = excluded.last_counted`,
     ),
     window: db.prepare<[string], number>('SELECT until FROM windows WHERE recipient = ?').pluck(),
-    hit: db.prepare('UPDATE whitelist SET hits = hits + 1, last_hit = ? WHERE id = ?'),
-    listed: db.prepare<[], ListedRow>('SELECT * FROM whitelist ORDER BY id'),
-    isListed: db.prepare('SELECT 1 FROM whitelist WHERE kind = ? AND pattern = ?'),
-    addListed: db.prepare(
-      `INSERT INTO whitelist (kind, pattern, comment, added_at, expires_at) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET comment = excluded.comment, added_at = excluded.added_at, expires_at = excluded.expires_at`,
-    ),
-    removeListed: db.prepare('DELETE FROM whitelist WHERE kind = ? AND pattern = ?'),
-    revision: db.prepare("SELECT revision FROM revisions WHERE name = 'whitelist'").pluck(),
   };
 }
 
@@ -105,6 +96,7 @@ export class SqliteDatabase {
   readonly #opening: number;
   readonly #waiting: ReturnType<typeof waitingReader>;
   readonly #tallies: ReturnType<typeof tallyTables>;
+  readonly #whitelist: ReturnType<typeof whitelistTable>;
   readonly #entries: EntryTable;
   #purgedUpTo = 0;
 
@@ -124,6 +116,7 @@ export class SqliteDatabase {
       this.#entries = new EntryTable(this.#db);
       this.#waiting = waitingReader(this.#db);
       this.#tallies = tallyTables(this.#db);
+      this.#whitelist = whitelistTable(this.#db);
     } catch (error) {
       this.#db.close();
       throw error;
@@ -158,7 +151,7 @@ export class SqliteDatabase {
 
   #settleOne(attempt: PreparedAttempt): Decision {
     if (attempt.exemption !== undefined) {
-      if (attempt.listedId !== undefined) this.#sql.hit.run(attempt.time, attempt.listedId);
+      if (attempt.listedId !== undefined) this.#whitelist.hit(attempt.listedId, attempt.time);
       return decide(attempt, {}).decision;
     }
     const { triplet, address } = attempt;
@@ -268,9 +261,14 @@ export class SqliteDatabase {
         merged[before ? 'changed' : 'added'] += 1;
         this.#sql.writeClient.run(address, after.count, after.lastCounted);
       }
-      const others = more ? tidying.mergeMore(this.#db, more) : { added: 0, changed: 0 };
-      if (more) this.#tallies.merge(more);
-      return { added: merged.added + others.added, changed: merged.changed + others.changed };
+      if (!more) return merged;
+      this.#tallies.merge(more);
+      const listed = this.#whitelist.merge(more.listed);
+      const windows = tidying.mergeWindows(this.#db, more.windows);
+      return {
+        added: merged.added + listed.added + windows.added,
+        changed: merged.changed + listed.changed + windows.changed,
+      };
     });
   }
 
@@ -324,31 +322,19 @@ export class SqliteDatabase {
   }
 
   listed(): ListedEntry[] {
-    return this.#sql.listed.all().map(listedEntry);
+    return this.#whitelist.all();
   }
 
   listedRevision(): number {
-    return this.#opening * revisionsOfOneOpening + Number(this.#sql.revision.get());
+    return this.#opening * revisionsOfOneOpening + this.#whitelist.revision();
   }
 
   addListed(entry: NewListedEntry): boolean {
-    return this.#db
-      .transaction(() => {
-        const isNew = this.#sql.isListed.get(entry.kind, entry.pattern) === undefined;
-        this.#sql.addListed.run(
-          entry.kind,
-          entry.pattern,
-          entry.comment,
-          entry.addedAt,
-          entry.expiresAt ?? null,
-        );
-        return isNew;
-      })
-      .immediate();
+    return this.#whitelist.add(entry);
   }
 
   removeListed(kind: ListKind, pattern: string): boolean {
-    return this.#sql.removeListed.run(kind, pattern).changes > 0;
+    return this.#whitelist.remove(kind, pattern);
   }
 
   info(): StoreInfo {
