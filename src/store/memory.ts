@@ -36,7 +36,7 @@ import type {
 } from '../greylist/store.js';
 import { tripletText, type Triplet } from '../greylist/triplet.js';
 import { comparison, matches, summary, waitingCounter } from './listing.js';
-import { attemptsOf, delayClass, tallyHour, tallyKey } from './tally.js';
+import { MemoryCounts } from './memorycounts.js';
 
 const separator = '\0';
 
@@ -47,8 +47,7 @@ export class MemoryStore implements Store {
   /** How many of each client key wait. */
   readonly #waitingOf = new Map<string, number>();
   readonly #clients = new Map<string, AwlRecord>();
-  readonly #tallies = new Map<string, Tally>();
-  readonly #delays = new Map<string, HourlyDelay>();
+  readonly #counts = new MemoryCounts();
   readonly #listed = new Map<string, ListedEntry>();
   readonly #windows = new Map<string, number>();
   #sorted: readonly StoredEntry[] = [];
@@ -63,22 +62,8 @@ export class MemoryStore implements Store {
     const decision = attempt.exemption === undefined ? this.#remember(attempt) : decide(attempt, {}).decision;
     if (attempt.exemption !== undefined && attempt.listedId !== undefined)
       this.#hit(attempt.listedId, attempt.time);
-    const { verdict, reason } = decision;
-    const hour = tallyHour(attempt.time);
-    this.#addTally({ hour, verdict, reason, count: attemptsOf(attempt) });
-    if (decision.delaySeconds !== undefined)
-      this.#addDelay({ hour, seconds: delayClass(decision.delaySeconds), count: 1 });
+    this.#counts.count(attempt, decision);
     return decision;
-  }
-
-  #addTally(tally: Tally): void {
-    const key = tallyKey(tally.hour, tally);
-    this.#tallies.set(key, { ...tally, count: tally.count + (this.#tallies.get(key)?.count ?? 0) });
-  }
-
-  #addDelay(delay: HourlyDelay): void {
-    const key = `${delay.hour} ${delay.seconds}`;
-    this.#delays.set(key, { ...delay, count: delay.count + (this.#delays.get(key)?.count ?? 0) });
   }
 
   #remember(attempt: Extract<PreparedAttempt, { triplet: Triplet }>): Decision {
@@ -221,7 +206,8 @@ export class MemoryStore implements Store {
     return Promise.resolve({ added: added + others.added, changed: changed + others.changed });
   }
 
-  #mergeMore({ listed, windows, tallies, delays }: MoreToMerge): Merged {
+  #mergeMore({ listed, windows, ...counts }: MoreToMerge): Merged {
+    this.#counts.merge(counts);
     let [added, changed] = [0, 0];
     for (const entry of listed) {
       const key = entry.kind + separator + entry.pattern;
@@ -239,14 +225,6 @@ export class MemoryStore implements Store {
       if (before === undefined) added += 1;
       else changed += 1;
       this.#windows.set(recipient, until);
-    }
-    for (const tally of tallies) {
-      const key = `${tally.hour} ${tally.verdict} ${tally.reason}`;
-      if ((this.#tallies.get(key)?.count ?? 0) < tally.count) this.#tallies.set(key, tally);
-    }
-    for (const delay of delays) {
-      const key = `${delay.hour} ${delay.seconds}`;
-      if ((this.#delays.get(key)?.count ?? 0) < delay.count) this.#delays.set(key, delay);
     }
     return { added, changed };
   }
@@ -268,29 +246,20 @@ export class MemoryStore implements Store {
   }
 
   tallies(since: number): Promise<Tally[]> {
-    const found = [...this.#tallies.values()].filter((tally) => tally.hour >= since);
-    return Promise.resolve(found.sort((a, b) => a.hour - b.hour));
+    return Promise.resolve(this.#counts.tallies(since));
   }
 
   addCounts(tallies: readonly Tally[], delays: readonly HourlyDelay[]): Promise<void> {
-    for (const tally of tallies) this.#addTally(tally);
-    for (const delay of delays) this.#addDelay(delay);
+    this.#counts.add(tallies, delays);
     return Promise.resolve();
   }
 
   hourlyDelays(): Promise<HourlyDelay[]> {
-    return Promise.resolve(
-      [...this.#delays.values()].sort((a, b) => a.hour - b.hour || a.seconds - b.seconds),
-    );
+    return Promise.resolve(this.#counts.hourlyDelays());
   }
 
   delays(since: number): Promise<DelayTally[]> {
-    const sums = new Map<number, number>();
-    for (const { hour, seconds, count } of this.#delays.values()) {
-      if (hour >= since) sums.set(seconds, (sums.get(seconds) ?? 0) + count);
-    }
-    const found = Array.from(sums, ([seconds, count]) => ({ seconds, count }));
-    return Promise.resolve(found.sort((a, b) => a.seconds - b.seconds));
+    return Promise.resolve(this.#counts.delays(since));
   }
 
   waiting(query: WaitingQuery): Promise<Waiting> {
@@ -300,11 +269,7 @@ export class MemoryStore implements Store {
   }
 
   forgetTallies(before: number): Promise<Purged> {
-    let removed = 0;
-    for (const counts of [this.#tallies, this.#delays]) {
-      for (const [key, { hour }] of counts) if (hour < before && counts.delete(key)) removed += 1;
-    }
-    return Promise.resolve({ removed, done: true });
+    return Promise.resolve({ removed: this.#counts.forget(before), done: true });
   }
 
   listed(): Promise<ListedEntry[]> {

@@ -1,0 +1,65 @@
+import type { Decision, PreparedAttempt } from '../greylist/decide.js';
+import type { DelayTally, HourlyDelay, MoreToMerge, Tally } from '../greylist/store.js';
+import { attemptsOf, delayClass, tallyHour, tallyKey } from './tally.js';
+
+function delayKey({ hour, seconds }: HourlyDelay): string {
+  return `${hour} ${seconds}`;
+}
+
+function add<T extends { readonly count: number }>(counts: Map<string, T>, key: string, one: T): void {
+  counts.set(key, { ...one, count: one.count + (counts.get(key)?.count ?? 0) });
+}
+
+function keepLarger<T extends { readonly count: number }>(counts: Map<string, T>, key: string, one: T): void {
+  if ((counts.get(key)?.count ?? 0) < one.count) counts.set(key, one);
+}
+
+/** What a store in memory counts by the hour. */
+export class MemoryCounts {
+  readonly #tallies = new Map<string, Tally>();
+  readonly #delays = new Map<string, HourlyDelay>();
+
+  count(attempt: PreparedAttempt, decision: Decision): void {
+    const { verdict, reason, delaySeconds } = decision;
+    const hour = tallyHour(attempt.time);
+    const delays = delaySeconds === undefined ? [] : [{ hour, seconds: delayClass(delaySeconds), count: 1 }];
+    this.add([{ hour, verdict, reason, count: attemptsOf(attempt) }], delays);
+  }
+
+  add(tallies: readonly Tally[], delays: readonly HourlyDelay[]): void {
+    for (const tally of tallies) add(this.#tallies, tallyKey(tally.hour, tally), tally);
+    for (const delay of delays) add(this.#delays, delayKey(delay), delay);
+  }
+
+  /** Of two counts the larger. */
+  merge({ tallies, delays }: Pick<MoreToMerge, 'tallies' | 'delays'>): void {
+    for (const tally of tallies) keepLarger(this.#tallies, tallyKey(tally.hour, tally), tally);
+    for (const delay of delays) keepLarger(this.#delays, delayKey(delay), delay);
+  }
+
+  tallies(since: number): Tally[] {
+    const found = [...this.#tallies.values()].filter((tally) => tally.hour >= since);
+    return found.sort((a, b) => a.hour - b.hour);
+  }
+
+  hourlyDelays(): HourlyDelay[] {
+    return [...this.#delays.values()].sort((a, b) => a.hour - b.hour || a.seconds - b.seconds);
+  }
+
+  delays(since: number): DelayTally[] {
+    const sums = new Map<number, number>();
+    for (const { hour, seconds, count } of this.#delays.values()) {
+      if (hour >= since) sums.set(seconds, (sums.get(seconds) ?? 0) + count);
+    }
+    return Array.from(sums, ([seconds, count]) => ({ seconds, count })).sort((a, b) => a.seconds - b.seconds);
+  }
+
+  /** Removes the counts of hours before; says how many. */
+  forget(before: number): number {
+    let removed = 0;
+    for (const counts of [this.#tallies, this.#delays]) {
+      for (const [key, { hour }] of counts) if (hour < before && counts.delete(key)) removed += 1;
+    }
+    return removed;
+  }
+}
