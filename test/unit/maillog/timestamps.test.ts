@@ -178,7 +178,12 @@ test('the lines of a growing file may be any time after the date it had when it 
 
 test('the stamp of the next line is not that of a short one before it', () => {
   for (const short of ['ORG', 'Sat', '', 'Nov', 'Nov  1', 'Nov  1 17:16:10\r', '<22>', '2026', '17957'])
-    for (const next of ['2026-11-01T17:16:10.5+00:00', '2026-11-01 17:16:10', 'Nov  1 17:16:10', '1793553370.5']) {
+    for (const next of [
+      '2026-11-01T17:16:10.5+00:00',
+      '2026-11-01 17:16:10',
+      'Nov  1 17:16:10',
+      '1793553370.5',
+    ]) {
       const at = reader().read(`${short}\n${next} mx x: y`, 0);
       assert.ok(at < 0 || at <= short.length + 1, `${short} before ${next}: ${at}`);
     }
