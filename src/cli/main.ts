@@ -26,7 +26,7 @@ function report(error: unknown, command: string, stderr: NodeJS.WritableStream):
   const help = failure.kind === 'usage' ? `${command} --help` : undefined;
   const hint = failure.hint ?? help;
   const message = failure.message.split('\n').map(printable).join('\n');
-  stderr.write(`greyctl: ${message}\n${hint ? `Try: ${hint}\n` : ''}`);
+  stderr.write(`greyctl: ${message}\n${hint ? `Try: ${printable(hint)}\n` : ''}`);
   return failure.kind === 'usage' ? 2 : 1;
 }
 

@@ -35,6 +35,8 @@ export function reasonOf(error: unknown): string {
       return 'no such file or directory';
     case 'EACCES':
       return 'permission denied';
+    case 'EPERM':
+      return 'operation not permitted';
     case 'EISDIR':
       return 'is a directory';
     case 'ENOTDIR':

@@ -58,14 +58,23 @@ function isAlive(path: string): Promise<boolean> {
 async function makeWay(path: string): Promise<void> {
   const there = await lstat(path).catch(() => undefined);
   if (!there) return;
-  if (!there.isSocket())
-    throw new Failure(`cannot listen on unix:${path}: a file that is no socket is in the way`);
+  if (!there.isSocket()) {
+    const what = there.isSymbolicLink() ? 'a link' : 'a file that is no socket';
+    throw new Failure(`cannot listen on unix:${path}: ${what} is in the way`, {
+      hint: `ls -l ${path} shows whose it is; remove it, or name another path with --unix`,
+    });
+  }
   if (await isAlive(path)) {
     throw new Failure(`cannot listen on unix:${path}: another server answers there`, {
       hint: 'stop the other server, or name another path with --unix',
     });
   }
-  await unlink(path);
+  await unlink(path).catch((error: unknown) => {
+    throw new Failure(
+      `cannot listen on unix:${path}: a dead socket is in the way and cannot be removed: ${reasonOf(error)}`,
+      { cause: error, hint: `ls -l ${path} shows whose it is; name another path with --unix` },
+    );
+  });
 }
 
 /** The socket has its mode from its first moment; a later chmod by path could be led elsewhere by whoever owns the folder. */

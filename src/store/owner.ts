@@ -1,5 +1,21 @@
-import { fchownSync, statSync } from 'node:fs';
+/** Whose a file is, and whose it becomes. */
+import { fchownSync, lstatSync, statSync } from 'node:fs';
 import path from 'node:path';
+
+const writableByAll = 0o002;
+
+/**
+ * Throws when another user than root or this one has made what stands at `file`: a link, which could lead anywhere, or anything in a
+ * folder where everybody may write. There a stranger's file could be read by the stranger, or hold what the stranger wants us to do.
+ */
+export function refuseStrangers(file: string): void {
+  const found = lstatSync(file, { throwIfNoEntry: false });
+  if (!found || found.uid === 0 || found.uid === process.geteuid?.()) return;
+  if (found.isSymbolicLink()) throw new Error(`it is a link that another user has made (id ${found.uid})`);
+  if ((statSync(path.dirname(file)).mode & writableByAll) !== 0) {
+    throw new Error(`another user has made it (id ${found.uid}), in a folder where everybody may write`);
+  }
+}
 
 /**
  * A file that root has just made belongs to the owner of its folder: the server, which runs as that user, must be able to use what a

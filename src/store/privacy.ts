@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { PreparedAttempt } from '../greylist/decide.js';
 import { codeOf, Failure, reasonOf } from '../greylist/failure.js';
 import type { EntryFilter, Store } from '../greylist/store.js';
-import { giveToFolderOwner } from './owner.js';
+import { giveToFolderOwner, refuseStrangers } from './owner.js';
 import type { Triplet } from '../greylist/triplet.js';
 
 const keyBytes = 32;
@@ -106,9 +106,13 @@ export async function privacyKey(file: string): Promise<Buffer> {
       ...(codeOf(error) === 'ENOENT' && { hint: `mkdir -p ${path.dirname(file)}` }),
     });
   }
-  const text = await readFile(file, 'latin1').catch((error: unknown) => {
+  let text: string;
+  try {
+    refuseStrangers(file);
+    text = await readFile(file, 'latin1');
+  } catch (error) {
     throw new Failure(`cannot read the privacy key ${file}: ${reasonOf(error)}`, { cause: error });
-  });
+  }
   if (!/^[0-9a-f]{64}\s*$/.test(text)) {
     throw new Failure(`cannot use the privacy key ${file}: it is not 64 hexadecimal digits`);
   }

@@ -97,8 +97,9 @@ test('a reader that goes away ends it quietly', async (t) => {
   const program = path.join(repositoryRoot, 'bin/greyctl.js');
   const command = `"${process.execPath}" "${program}" simulate --db=db --decisions ${log} 2>stderr | head -n 1; echo "status \${PIPESTATUS[0]}"`;
   const stdout = execFileSync('bash', ['-c', command], { cwd: folder, encoding: 'utf8', timeout: 60_000 });
+  const stderr = await readFile(path.join(folder, 'stderr'), 'utf8');
+  assert.equal(stderr, '', stdout);
   assert.match(stdout, /^\{.*\}\nstatus 0\n$/);
-  assert.equal(await readFile(path.join(folder, 'stderr'), 'utf8'), '');
 });
 
 test('hostile addresses are harmless in the report, in tables and in JSON', async (t) => {

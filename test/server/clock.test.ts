@@ -10,8 +10,8 @@ import { testServer } from '../support/server.js';
 const year = 365 * 86_400;
 const beganAt = Date.UTC(2026, 5, 30, 23, 59, 50) / 1000;
 
-async function clocked(t: TestContext) {
-  const clock = fakeClock(beganAt);
+async function clocked(t: TestContext, { at = beganAt, zone = 'UTC' } = {}) {
+  const clock = fakeClock(at, zone);
   t.after(clock.remove);
   const server = await testServer(t, ['--auto-whitelist-clients=0'], { clock });
   const client = await server.client();
@@ -79,6 +79,43 @@ test('a leap second: the last second of the day comes twice', needs('faketime'),
   assert.match(await ask('a'), /^PREPEND/);
   assert.match(await ask('b'), /^PREPEND/);
 });
+
+for (const [name, change, dates] of [
+  [
+    'the beginning',
+    Date.UTC(2026, 2, 29, 1),
+    ['Sun, 29 Mar 2026 03:03:00 +0200', 'Sun, 29 Mar 2026 04:00:00 +0200'],
+  ],
+  [
+    'the end',
+    Date.UTC(2026, 9, 25, 1),
+    ['Sun, 25 Oct 2026 02:03:00 +0100', 'Sun, 25 Oct 2026 03:00:00 +0100'],
+  ],
+] as const) {
+  test(
+    `${name} of summer time makes nobody wait longer, and the header's date is that moment`,
+    needs('faketime'),
+    async (t) => {
+      const { clock, server, ask } = await clocked(t, { at: change / 1000 - 120, zone: 'Europe/Berlin' });
+      assert.equal(await ask('a'), '300');
+      clock.advance(119);
+      assert.equal(await ask('a'), '181');
+      assert.equal(await ask('b'), '300');
+      clock.advance(2);
+      assert.equal(await ask('a'), '179');
+      clock.advance(179);
+      assert.match(await ask('a'), new RegExp(`delayed 300 seconds by .*; ${dates[0].replace('+', '\\+')}$`));
+      clock.advance(3600 - 180);
+      assert.match(
+        await ask('b'),
+        new RegExp(`delayed 3601 seconds by .*; ${dates[1].replace('+', '\\+')}$`),
+      );
+      const { stdout } = await run(['db', 'list', '--json', `--db=${server.db}`]);
+      const firstSeen = new Date(change - 120_000).toISOString().replace('.000', '');
+      assert.ok(stdout.includes(`"first_seen":"${firstSeen}"`), stdout);
+    },
+  );
+}
 
 test(
   'stopped for ten minutes (SIGSTOP): what was asked meanwhile is answered by the time it is then',

@@ -39,7 +39,7 @@ import type {
   WaitingQuery,
 } from '../../greylist/store.js';
 import type { Triplet } from '../../greylist/triplet.js';
-import { migrate } from './schema.js';
+import { migrate, otherTables } from './schema.js';
 import { selectEntries, selectSorted, sortEntries } from './listing.js';
 import * as maintenance from './maintenance.js';
 import { EntryTable } from './entries.js';
@@ -55,7 +55,7 @@ import { whitelistTable } from './whitelist.js';
 export type Durability = 'normal' | 'full';
 
 /** Shorter than the second that a request may wait for the store. */
-const lockTimeoutMs = 800;
+export const lockTimeoutMs = 800;
 
 function prepareStatements(db: Database.Database) {
   return {
@@ -119,7 +119,7 @@ export class SqliteDatabase {
       this.#whitelist = whitelistTable(this.#db);
     } catch (error) {
       this.#db.close();
-      throw error;
+      throw otherTables(error, location);
     }
   }
 

@@ -1,7 +1,7 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { codeOf, Failure, reasonOf } from '../../greylist/failure.js';
-import { giveToFolderOwner } from '../owner.js';
+import { giveToFolderOwner, refuseStrangers } from '../owner.js';
 
 /** Which file it is, whatever its name: device and inode. */
 export type FileIdentity = string;
@@ -18,13 +18,27 @@ const hints: Readonly<Record<string, (location: string) => string>> = {
   EACCES: () => 'name another place with --db, or check who may write there',
 };
 
-/** What is at the place. A link is followed only if this user or root made it: anybody else's could lead anywhere. */
+/** What SQLite keeps beside a database: whoever makes one first decides what the database holds. */
+const companions = ['-wal', '-shm', '-journal'];
+
+function refuseStrangersCompanions(location: string): void {
+  // SQLite puts them where a link leads.
+  const real = realpathSync(location);
+  for (const file of companions.map((end) => real + end)) {
+    try {
+      refuseStrangers(file);
+    } catch (error) {
+      throw new Error(`what belongs to it, ${file}, is not ours: ${reasonOf(error)}`, { cause: error });
+    }
+  }
+}
+
+/** What is at the place. A link is followed only if this user or root made it. */
 function whatIsThere(location: string): 'nothing' | 'file' | 'link' {
+  refuseStrangers(location);
   const found = lstatSync(location, { throwIfNoEntry: false });
   if (!found) return 'nothing';
-  if (!found.isSymbolicLink()) return 'file';
-  if (found.uid === 0 || found.uid === process.getuid?.()) return 'link';
-  throw new Error(`it is a link that another user has made (id ${found.uid})`);
+  return found.isSymbolicLink() ? 'link' : 'file';
 }
 
 function openOrCreate(location: string): { file: number; isNew: boolean } {
@@ -41,14 +55,15 @@ function openOrCreate(location: string): { file: number; isNew: boolean } {
 }
 
 /**
- * Creates the database file where there is none, with mode 0640; SQLite gives its companions (-wal, -shm) mode and owner of the file.
- * Throws a Failure.
+ * Creates the database file where there is none, with mode 0640; SQLite gives its companions mode and owner of the file. Throws a
+ * Failure, also where a stranger has put something in the place of one of them.
  */
 export function createFile(location: string): FileIdentity {
   try {
     const { file, isNew } = openOrCreate(location);
     try {
       if (isNew) giveToFolderOwner(file, location);
+      refuseStrangersCompanions(location);
       return identity(fstatSync(file));
     } finally {
       closeSync(file);

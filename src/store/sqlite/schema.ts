@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import { Failure } from '../../greylist/failure.js';
+import { codeOf, Failure, reasonOf } from '../../greylist/failure.js';
 
 /** Marks a SQLite file as greyctl's (`PRAGMA application_id`): "grey" in ASCII. */
 export const applicationId = 0x67726579;
@@ -134,4 +134,17 @@ export function migrate(db: Database.Database, location: string, steps = migrati
     db.pragma(`application_id = ${applicationId}`);
     db.pragma(`user_version = ${steps.length}`);
   }).immediate();
+}
+
+/**
+ * What statements that cannot be prepared say of a file whose version is right: its tables are others, as a greyctl had them that was
+ * never released. Any other error is given back.
+ */
+export function otherTables(error: unknown, location: string): unknown {
+  if (codeOf(error) !== 'SQLITE_ERROR') return error;
+  const why = `its tables are not those of schema version ${schemaVersion} (${reasonOf(error)})`;
+  return new Failure(`cannot use the database ${location}: ${why}`, {
+    cause: error,
+    hint: `mv ${location} ${location}.old, and a new one is made, without what this one remembers`,
+  });
 }

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { chmod } from 'node:fs/promises';
 import { test } from 'node:test';
 import { parseNetwork } from '#src/greylist/address.js';
-import { createAdmission, systemdSockets } from '#src/server/listen.js';
+import { createAdmission, listen, systemdSockets } from '#src/server/listen.js';
+import { needsRoot } from '../../support/programs.js';
+import { temporaryFolder } from '../../support/temporary.js';
 
 test('loopback and the networks of --allow may connect, others may not', () => {
   const admits = createAdmission(
@@ -39,4 +43,22 @@ test('sockets of systemd are taken only when they are for this process, and the 
   assert.deepEqual(environment, { HOME: '/' });
   assert.deepEqual(systemdSockets({ LISTEN_PID: '41', LISTEN_FDS: '2' }, 42), []);
   assert.deepEqual(systemdSockets({ LISTEN_PID: '42', LISTEN_FDS: 'x' }, 42), []);
+});
+
+test('a dead socket that may not be removed is told, with what to type', needsRoot(), async (t) => {
+  const folder = await temporaryFolder(t);
+  await chmod(folder, 0o1777);
+  const path = `${folder}/s`;
+  const program = `require('node:net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
+  spawnSync(process.execPath, ['-e', program, path]);
+  await chmod(path, 0o777);
+  process.seteuid?.('nobody');
+  t.after(() => process.seteuid?.(0));
+  await assert.rejects(
+    listen({ type: 'unix', path, mode: 0o600 }, 5, () => undefined),
+    {
+      message: `cannot listen on unix:${path}: a dead socket is in the way and cannot be removed: operation not permitted`,
+      hint: `ls -l ${path} shows whose it is; name another path with --unix`,
+    },
+  );
 });

@@ -3,10 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { chown, lchown, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
+import { options } from '#src/config/options.js';
 import { Failure } from '#src/greylist/failure.js';
 import { defaultSettings } from '#src/greylist/settings.js';
 import { privacyKey } from '#src/store/privacy.js';
 import { openSqlite } from '#src/store/sqlite/client.js';
+import { lockTimeoutMs } from '#src/store/sqlite/database.js';
 import { waitingReader } from '#src/store/sqlite/waiting.js';
 import { applicationId, migrate, schemaVersion } from '#src/store/sqlite/schema.js';
 import { needsRoot } from '../../support/programs.js';
@@ -67,6 +69,38 @@ test('migrations run in order, once, and a failing one leaves the file as it was
   assert.deepEqual(db.prepare('SELECT * FROM one').all(), [{ x: 1, y: 2 }]);
   assert.equal(db.pragma('user_version', { simple: true }), 2);
   db.close();
+});
+
+test('a database of the same version with other tables, of a greyctl that was never released, is refused with what to type', async (t) => {
+  const folder = await temporaryFolder(t);
+  for (const [name, change, why] of [
+    ['column', 'ALTER TABLE entries DROP COLUMN released_at', 'no such column: released_at'],
+    ['table', 'DROP TABLE windows', 'no such table: windows'],
+    ['blocks', 'DROP TABLE key_hashes', 'no such table: key_hashes'],
+    ['counts', 'ALTER TABLE tallies RENAME COLUMN verdict TO answer', 'no such column: verdict'],
+  ] as const) {
+    const file = `${folder}/${name}.db`;
+    await (await openSqlite(file)).close();
+    const db = new Database(file);
+    db.exec(change);
+    db.close();
+    const error = await refused(file);
+    assert.ok(
+      error.message.startsWith(
+        `cannot use the database ${file}: its tables are not those of schema version ${schemaVersion} (`,
+      ) && error.message.includes(why.replace(/.*: /, '')),
+      error.message,
+    );
+    assert.equal(
+      error.hint,
+      `mv ${file} ${file}.old, and a new one is made, without what this one remembers`,
+    );
+  }
+});
+
+test('a lock is waited for less than a second, which is how long a request waits for the store', () => {
+  const storeTimeoutMs = options['store-timeout'].default * 1000;
+  assert.ok(lockTimeoutMs < storeTimeoutMs && storeTimeoutMs <= 1000);
 });
 
 test('files of other programs, damaged files, folders and missing folders are refused with what to do', async (t) => {
