@@ -5,7 +5,7 @@
  *                    programs kept the machine busy
  *   --save-baseline  writes that file, with --quick; without times on the clock when the machine was busy
  *   --runs=N         medians of so many
- *   --cell=NAME      of serve only what begins with NAME (mix/50/tcp, new, purge, …); may be repeated
+ *   --cell=NAME      of serve only what begins with NAME (mix/50/tcp, new, purge, crowd, …); may be repeated
  *   --server=NAME    in those cells only servers whose names begin with NAME (greyctl, null, postgrey, sqlgrey); may be repeated
  *   --long           also what takes many minutes: 10 million attempts
  *   --markdown       tables for pasting

@@ -1,4 +1,4 @@
-/** greyctl where there is much of something: entries, expired entries, whitelist entries, attempts. */
+/** greyctl where there is much of something: entries, expired entries, whitelist entries, clients, attempts. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { isWanted, median, type Report, type Situation } from './bench.js';
@@ -13,24 +13,14 @@ import {
   type Plan,
   type Side,
 } from './cells.js';
+import { crowd } from './crowd.js';
 import { entriesIn, fill, type Filling } from './filling.js';
 import { aimed, largestOf, p99, rate, ratioOf, tableOf, type Round } from './rounds.js';
+import type { Scene, Scenery } from './scenery.js';
 import { greyctl, type Contender } from './servers.js';
 
 const mix: Cell = { load: 'mix', connections: 50, transport: 'tcp' };
 const day = 86_400;
-
-interface Scene {
-  readonly name: string;
-  readonly isLong?: boolean;
-  readonly run: (scenery: Scenery) => Promise<Report>;
-}
-
-interface Scenery extends Plan {
-  readonly folder: string;
-  /** Of greyctl, with the known triplets. */
-  readonly prepared: string;
-}
 
 function database(folder: string): string {
   return path.join(folder, 'greyctl.db');
@@ -211,6 +201,7 @@ const scenes: readonly Scene[] = [
   { name: 'large', run: large },
   { name: 'purge', run: purge },
   { name: 'whitelist', run: whitelist },
+  { name: 'crowd', run: crowd },
   { name: 'endurance', isLong: true, run: endurance },
 ];
 

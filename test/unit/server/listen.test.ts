@@ -53,12 +53,15 @@ test('a dead socket that may not be removed is told, with what to type', needsRo
   spawnSync(process.execPath, ['-e', program, path]);
   await chmod(path, 0o777);
   process.seteuid?.('nobody');
-  t.after(() => process.seteuid?.(0));
-  await assert.rejects(
-    listen({ type: 'unix', path, mode: 0o600 }, 5, () => undefined),
-    {
-      message: `cannot listen on unix:${path}: a dead socket is in the way and cannot be removed: operation not permitted`,
-      hint: `ls -l ${path} shows whose it is; name another path with --unix`,
-    },
-  );
+  try {
+    await assert.rejects(
+      listen({ type: 'unix', path, mode: 0o600 }, 5, () => undefined),
+      {
+        message: `cannot listen on unix:${path}: a dead socket is in the way and cannot be removed: operation not permitted`,
+        hint: `ls -l ${path} shows whose it is; name another path with --unix`,
+      },
+    );
+  } finally {
+    process.seteuid?.(0);
+  }
 });
