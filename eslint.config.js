@@ -31,5 +31,8 @@ export default tseslint.config(
       'max-lines': 'off',
     },
   },
-  { files: ['bin/*.js', '*.config.js'], languageOptions: { globals: { process: 'readonly' } } },
+  {
+    files: ['bin/*.js', '*.config.js', '.ci/*.js'],
+    languageOptions: { globals: { console: 'readonly', process: 'readonly', URL: 'readonly' } },
+  },
 );

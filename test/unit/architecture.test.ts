@@ -94,3 +94,16 @@ test('nothing outside cli imports cli, and SQL stands in store/sqlite only', () 
   );
   assert.deepEqual(strays, []);
 });
+
+test('no shell is ever started: what strangers chose could be in its command', () => {
+  const shells = /\bshell:|\bspawn(Sync)?\(['"`](ba|da|z)?sh\b/;
+  const starting = files
+    .map((file) => ({ file, text: readFileSync(path.join(source, file), 'utf8') }))
+    .filter(({ text }) => text.includes("'node:child_process'"));
+  assert.ok(starting.length > 0);
+  for (const { file, text } of starting) {
+    const imported = /import \{([^}]*)\} from 'node:child_process'/.exec(text)?.[1] ?? '';
+    assert.doesNotMatch(imported, /\bexec(Sync)?\b/, file);
+    assert.doesNotMatch(text, shells, file);
+  }
+});

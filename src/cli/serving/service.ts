@@ -34,10 +34,12 @@ import { version } from '../version.js';
 import { takeIdentity, wantedIdentity } from './identity.js';
 import { placesOf } from './places.js';
 
-/** How long clients may take to read their last answers after SIGTERM. */
-const stopGraceMs = 3000;
+/** How long clients may take to read their last answers after SIGTERM. With the two below less than 5 s, after which a server counts as hanging. */
+const stopGraceMs = 2500;
 /** How long a database may take to close; a file system that hangs is not waited for. */
-const storeGraceMs = 1500;
+const storeGraceMs = 1000;
+/** How long the last lines may take to be read. */
+const logGraceMs = 1000;
 
 function sinkFor(values: Values, isBackground: boolean, environment: NodeJS.ProcessEnv): LogSink {
   if (isBackground) return syslogSink(values['syslog-facility'], process.pid);
@@ -213,6 +215,6 @@ export async function serve(values: Values, outside: Process, isBackground: bool
   } finally {
     await server.stop(0);
     removePidfile();
-    await sink.flush(1000);
+    await sink.flush(logGraceMs);
   }
 }
