@@ -2,14 +2,17 @@
  * One client of the policy service. Requests are answered in their order; nothing is written that was not asked for, and a client
  * that is silent between requests is left in peace for as long as it likes (Postfix keeps a connection up to 1000 s).
  *
- * Limits: 100 requests under way, then reading stops until half are answered; a client that does not read its answers is not read
- * from either; a request must be complete 100 s after its first byte (Postfix's own timeout).
+ * Limits: some 20 requests under way (Postfix has one), then nothing more is read or taken apart until half are answered, so that a
+ * thousand clients that send without end cost little memory and let others through; a client that does not read its answers is not
+ * read from either; a request must be complete 100 s after its first byte (Postfix's own timeout).
  */
 import type { Socket } from 'node:net';
 import { reasonOf } from '../greylist/failure.js';
 import { ProtocolError, RequestParser, type PolicyRequest } from '../policy/parser.js';
 
-const maxUnderWay = 100;
+const maxUnderWay = 20;
+/** What has come is taken apart in pieces of this size: a whole chunk can hold a thousand requests. */
+const pieceBytes = 2048;
 const requestTimeoutMs = 100_000;
 const lingerMs = 5000;
 
@@ -29,7 +32,11 @@ export interface Connection {
 /** Serves `socket` until either side closes it. */
 export function serveConnection(socket: Socket, options: ConnectionOptions): Connection {
   const parser = new RequestParser();
+  /** What has come and was not taken apart yet. */
+  let unread: Buffer = Buffer.alloc(0);
   let underWay = 0;
+  /** Nothing that comes from now on counts. */
+  let isComplete = false;
   let isFinishing = false;
   /** Why to close once what was asked before is answered. */
   let complaint: string | undefined;
@@ -59,8 +66,23 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     closeWhenDone();
   }
 
+  /** Goes on with what has come, then with reading, as far as the limits allow. */
+  function goOn(): void {
+    while (!socket.writableNeedDrain && underWay < maxUnderWay && takePiece());
+    if (isFinishing) return;
+    if (isComplete && unread.length === 0) finish();
+    else if (unread.length === 0 && underWay < maxUnderWay && !socket.writableNeedDrain) socket.resume();
+    else socket.pause();
+  }
+
+  /** What has come is still answered. */
+  function complete(): void {
+    isComplete = true;
+    goOn();
+  }
+
   function resumeReading(): void {
-    if (isFinishing || (!socket.writableNeedDrain && underWay < maxUnderWay / 2)) socket.resume();
+    if (!socket.writableNeedDrain && underWay < maxUnderWay / 2) goOn();
   }
 
   async function reply(answer: Promise<string>): Promise<void> {
@@ -106,19 +128,29 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     }
     for (const request of options.closeAfterAnswer ? requests.slice(0, 1) : requests) ask(request);
     if (complaint !== undefined) finish();
-    else if (underWay > maxUnderWay || socket.writableNeedDrain) socket.pause();
     watch(requests.length > 0);
   }
 
+  /** False when there is nothing more to take. */
+  function takePiece(): boolean {
+    if (unread.length === 0 || isFinishing || complaint !== undefined) return false;
+    const piece = unread.subarray(0, pieceBytes);
+    unread = unread.subarray(pieceBytes);
+    receive(piece);
+    return true;
+  }
+
   socket.on('data', (chunk) => {
-    if (!isFinishing) receive(chunk);
+    if (isComplete || isFinishing) return;
+    unread = unread.length === 0 ? chunk : Buffer.concat([unread, chunk]);
+    goOn();
   });
   socket.on('drain', resumeReading);
-  socket.on('end', finish);
+  socket.on('end', complete);
   socket.on('close', () => {
     clearTimeout(timer);
   });
   // Peers come and go; whatever went wrong, 'close' follows.
   socket.on('error', () => undefined);
-  return { finish };
+  return { finish: complete };
 }

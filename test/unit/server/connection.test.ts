@@ -7,11 +7,11 @@ import { serveConnection } from '#src/server/connection.js';
 import { encode, request } from '../../support/policy-client.js';
 
 /** A client and what its connection was closed for, while timers are in the test's hand. */
-async function served(t: TestContext) {
+async function served(t: TestContext, answer = () => Promise.resolve('DUNNO')) {
   const broken: string[] = [];
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
     serveConnection(socket, {
-      answer: () => Promise.resolve('DUNNO'),
+      answer,
       onBroken: (why) => broken.push(why),
       closeAfterAnswer: false,
     });
@@ -57,4 +57,25 @@ test('a request that is begun must be complete 100 s later', async (t) => {
   t.mock.timers.tick(2000);
   assert.deepEqual(broken, ['request not completed in time']);
   await once(socket, 'close');
+});
+
+test('of a thousand requests that come at once few are under way, and all are answered', async (t) => {
+  let underWay = 0;
+  let most = 0;
+  const { socket, broken } = await served(t, async () => {
+    underWay += 1;
+    most = Math.max(most, underWay);
+    await setImmediate();
+    underWay -= 1;
+    return 'DUNNO';
+  });
+  const small = 'request=smtpd_access_policy\nrecipient=a\n\n';
+  socket.end(small.repeat(1000));
+  const all = 'action=DUNNO\n\n'.repeat(1000);
+  let received = '';
+  socket.setEncoding('latin1').on('data', (text: string) => (received += text));
+  await once(socket, 'end');
+  assert.equal(received, all);
+  assert.ok(most < 100, `${most} under way`);
+  assert.deepEqual(broken, []);
 });
