@@ -5,19 +5,41 @@ import type { Rules } from '../../greylist/settings.js';
 import type { ClientRemoval, EntryRemoval, Merged, StoredClient, StoredEntry } from '../../greylist/store.js';
 import type { Triplet } from '../../greylist/triplet.js';
 import { exchange, type Write } from './exchange.js';
-import { groupsOf, slotOf, type Keys } from './keys.js';
+import { groupsOf, slotOf } from './keys.js';
 import type { Link } from './link.js';
 import { readAll } from './settle.js';
 import { readClient, readEntry, secondsToLive, writeClient, writeEntry } from './values.js';
+import { WaitingTally, type WaitingCounts } from './waiting.js';
 
 /** What a text is to become; the same text when it is to stay. */
 type Change = (text: string) => Write;
 
+/** What these writes do to the counts of who waits. */
+function tallyOf(
+  counts: WaitingCounts,
+  values: ReadonlyMap<string, string>,
+  writes: ReadonlyMap<string, Write>,
+): WaitingTally {
+  const tally = new WaitingTally(counts);
+  for (const [key, { value }] of writes) {
+    if (counts.keys.addressOf(key) !== undefined) continue;
+    const before = values.get(key);
+    const entryIn = (text: string | undefined) => (text ? readEntry(key, text) : undefined);
+    tally.change(counts.keys.tripletOf(key).client, entryIn(before), entryIn(value));
+  }
+  return tally;
+}
+
 /**
  * Changes texts by key, each as it is at the moment it is written; resolves to what was there before of those that changed. In a cluster
- * slot by slot, else in one step.
+ * slot by slot, and then counts; else in one step.
  */
-export async function change(link: Link, changes: ReadonlyMap<string, Change>): Promise<Map<string, string>> {
+export async function change(
+  link: Link,
+  counts: WaitingCounts,
+  changes: ReadonlyMap<string, Change>,
+  now: number,
+): Promise<Map<string, string>> {
   const changed = new Map<string, string>();
   const parts = link.isCluster ? [...groupsOf([...changes.keys()], slotOf).values()] : [[...changes.keys()]];
   await Promise.all(
@@ -30,12 +52,21 @@ export async function change(link: Link, changes: ReadonlyMap<string, Change>): 
           if (write && (write.value ?? '') !== text) writes.set(key, write);
         }
         if (writes.size === 0) return;
-        const now = await exchange(link, { expected: values, writes, additions: [] });
-        if (!now) {
+        const tally = tallyOf(counts, values, writes);
+        const additions = tally.additions(now);
+        const found = await exchange(link, {
+          expected: values,
+          writes,
+          additions: link.isCluster ? [] : additions,
+        });
+        if (!found) {
+          if (link.isCluster && additions.length > 0)
+            await exchange(link, { expected: new Map(), writes: new Map(), additions });
+          tally.done();
           for (const key of writes.keys()) changed.set(key, values.get(key) ?? '');
           return;
         }
-        values = now;
+        values = found;
       }
     }),
   );
@@ -45,10 +76,12 @@ export async function change(link: Link, changes: ReadonlyMap<string, Change>): 
 /** Removes what is there and was not used since; resolves to how many. */
 export async function remove(
   link: Link,
-  keys: Keys,
+  counts: WaitingCounts,
   entries: readonly EntryRemoval[],
   clients: readonly ClientRemoval[],
+  now: number,
 ): Promise<number> {
+  const { keys } = counts;
   const changes = new Map<string, Change>();
   for (const { triplet, lastSeen } of entries) {
     const key = keys.entry(triplet);
@@ -61,16 +94,17 @@ export async function remove(
       lastCounted === undefined || readClient(key, text).lastCounted === lastCounted;
     changes.set(key, (text) => ({ value: text !== '' && isSame(text) ? undefined : text }));
   }
-  return (await change(link, changes)).size;
+  return (await change(link, counts, changes, now)).size;
 }
 
 /** Marks those that wait and are not marked yet; resolves to how many. */
 export async function release(
   link: Link,
-  keys: Keys,
+  counts: WaitingCounts,
   triplets: readonly Triplet[],
   now: number,
 ): Promise<number> {
+  const { keys } = counts;
   const changes = new Map<string, Change>();
   for (const triplet of triplets) {
     const key = keys.entry(triplet);
@@ -81,18 +115,19 @@ export async function release(
       return { value: after === entry ? text : writeEntry(after) };
     });
   }
-  return (await change(link, changes)).size;
+  return (await change(link, counts, changes, now)).size;
 }
 
 /** Takes over entries and records; what `rules` forget tells Redis how long to keep them. */
 export async function merge(
   link: Link,
-  keys: Keys,
+  counts: WaitingCounts,
   entries: readonly StoredEntry[],
   clients: readonly StoredClient[],
   rules: Rules,
   now: number,
 ): Promise<Merged> {
+  const { keys } = counts;
   const changes = new Map<string, Change>();
   const also = (key: string, one: Change) => {
     const before = changes.get(key);
@@ -119,7 +154,7 @@ export async function merge(
       };
     });
   }
-  const changed = await change(link, changes);
+  const changed = await change(link, counts, changes, now);
   const added = [...changed.values()].filter((text) => text === '').length;
   return { added, changed: changed.size - added };
 }
@@ -127,11 +162,12 @@ export async function merge(
 /** Removes those of these texts that `rules` have forgotten at `now`, unless they were used since they were read; resolves to how many. */
 export async function removeForgotten(
   link: Link,
-  keys: Keys,
+  counts: WaitingCounts,
   texts: readonly (readonly [key: string, text: string])[],
   now: number,
   rules: Rules,
 ): Promise<number> {
+  const { keys } = counts;
   const isForgotten = ([key, text]: readonly [string, string]) =>
     keys.addressOf(key) === undefined
       ? !isAlive(readEntry(key, text), now, rules)
@@ -139,5 +175,5 @@ export async function removeForgotten(
   const changes = new Map<string, Change>();
   for (const [key, before] of texts.filter(isForgotten))
     changes.set(key, (text) => ({ value: text === before ? undefined : text }));
-  return (await change(link, changes)).size;
+  return (await change(link, counts, changes, now)).size;
 }

@@ -9,7 +9,8 @@ import { listOf, type Link, type Reply } from './link.js';
 
 /**
  * KEYS: n that were read, then those that are counted in. ARGV: n, the n values that were read ('' for none); m, and m times the number
- * of a key, its new value ('' removes it), its seconds to live ('' leaves them); then to the end command, number of a key, two arguments.
+ * of a key, its new value ('' removes it), its seconds to live ('' leaves them); then to the end command, number of a key, how many
+ * arguments, and these.
  * Returns nothing when done, else the n values that are there.
  */
 const script = `
@@ -22,11 +23,17 @@ for i = 1, n do
   if found[i] ~= ARGV[i + 1] then same = false end
 end
 if not same then return found end
-for i = n + 1, #KEYS do
-  local kind = redis.call('TYPE', KEYS[i]).ok
-  if kind == 'string' or kind == 'list' or kind == 'set' or kind == 'stream' then
-    return redis.error_reply('WRONGTYPE ' .. KEYS[i])
+local kinds = {BITFIELD = 'string', HINCRBY = 'hash', HSET = 'hash', ZADD = 'zset'}
+local checked = {}
+local i = n + 3 + 3 * tonumber(ARGV[n + 2])
+while i <= #ARGV do
+  local key = KEYS[tonumber(ARGV[i + 1])]
+  if not checked[key] then
+    local kind = redis.call('TYPE', key).ok
+    if kind ~= 'none' and kind ~= kinds[ARGV[i]] then return redis.error_reply('WRONGTYPE ' .. key) end
+    checked[key] = true
   end
+  i = i + 3 + tonumber(ARGV[i + 2])
 end
 local at = n + 2
 for _ = 1, tonumber(ARGV[at]) do
@@ -36,8 +43,11 @@ for _ = 1, tonumber(ARGV[at]) do
   else redis.call('SET', key, value, 'EX', seconds) end
   at = at + 3
 end
-for i = at + 1, #ARGV, 4 do
-  redis.call(ARGV[i], KEYS[tonumber(ARGV[i + 1])], ARGV[i + 2], ARGV[i + 3])
+i = at + 1
+while i <= #ARGV do
+  local last = i + 2 + tonumber(ARGV[i + 2])
+  redis.call(ARGV[i], KEYS[tonumber(ARGV[i + 1])], unpack(ARGV, i + 3, last))
+  i = last + 1
 end
 return false`;
 
@@ -49,12 +59,11 @@ export interface Write {
   readonly seconds?: number | undefined;
 }
 
-/** A command that adds to a key other than those that were read, such as HINCRBY, with its two arguments. */
+/** A command that adds to a key other than those that were read, such as HINCRBY, with its arguments; EXPIRE follows another. */
 export interface Addition {
-  readonly command: 'HINCRBY' | 'HSET' | 'ZADD';
+  readonly command: 'BITFIELD' | 'EXPIRE' | 'HINCRBY' | 'HSET' | 'ZADD';
   readonly key: string;
-  readonly first: string;
-  readonly second: string;
+  readonly args: readonly string[];
 }
 
 /** What a script is to do. */
@@ -95,10 +104,11 @@ export async function exchange(
     if (!numbers.has(key)) numbers.set(key, String(keys.push(key)));
   }
   const number = (key: string) => numbers.get(key) ?? '';
-  const args = [String(read.length), ...expected.values(), String(writes.size)];
-  for (const [key, { value, seconds }] of writes) args.push(number(key), value ?? '', String(seconds ?? ''));
-  for (const { command, key, first, second } of additions) args.push(command, number(key), first, second);
-  const reply = await evaluate(link, script, sha, keys, args);
+  const all = [String(read.length), ...expected.values(), String(writes.size)];
+  for (const [key, { value, seconds }] of writes) all.push(number(key), value ?? '', String(seconds ?? ''));
+  for (const { command, key, args } of additions)
+    all.push(command, number(key), String(args.length), ...args);
+  const reply = await evaluate(link, script, sha, keys, all);
   if (reply === null) return undefined;
   const now = listOf(reply);
   return new Map(read.map((key, index) => [key, String(now[index])]));

@@ -12,6 +12,8 @@
  *     PREFIX:{site}:hits, :last-hits               hash  id of a whitelist entry → how often, when
  *     PREFIX:{site}:hour:TIME                      hash  VERDICT REASON → attempts; delay SECONDS → first passes
  *     PREFIX:{site}:hours                          zset  the hours there are
+ *     PREFIX:{site}:waiting:TIME                   text  how many wait that were first seen from then on, as waiting.ts counts them
+ *     PREFIX:{site}:seed                           text  what those counts are spread by
  *
  * All times are epoch seconds. What stands in braces decides where in a cluster a key is kept, and TAG is the same for a network and its
  * addresses: the first two numbers of an IPv4 address (`192.0`), the first two groups of an IPv6 one (`2001:db8`), of anything else (a
@@ -68,13 +70,23 @@ export function groupsOf<T>(items: readonly T[], common: (item: T) => string): M
 
 /** Which part of the layout is meant by a name. */
 export type SiteName =
-  'schema' | 'windows' | 'whitelist' | 'ids' | 'revision' | 'hits' | 'last-hits' | 'hours' | 'privacy';
+  | 'schema'
+  | 'windows'
+  | 'whitelist'
+  | 'ids'
+  | 'revision'
+  | 'hits'
+  | 'last-hits'
+  | 'hours'
+  | 'privacy'
+  | 'seed';
 
 export interface Keys {
   entry(triplet: Triplet): string;
   client(address: string): string;
   site(name: SiteName): string;
   hour(time: number): string;
+  waiting(time: number): string;
   /** The triplet of an entry's key. */
   tripletOf(key: string): Triplet;
   /** The address of an auto-whitelist record's key; undefined for an entry's. */
@@ -95,6 +107,7 @@ export function createKeys(prefix: string): Keys {
     client: (address) => `${prefix}:{${tagOf(address)}}:awl:${escaped(address)}`,
     site: (name) => `${prefix}:{site}:${name}`,
     hour: (time) => `${prefix}:{site}:hour:${time}`,
+    waiting: (time) => `${prefix}:{site}:waiting:${time}`,
     tripletOf: (key) => {
       const [client = '', sender = '', recipient = ''] = key.slice(key.indexOf('}:entry:') + 8).split('|');
       return { client: unescaped(client), sender: unescaped(sender), recipient: unescaped(recipient) };

@@ -1,5 +1,5 @@
 /** One connection to Redis or Valkey, to the master that Sentinel names, or to a cluster. A link that is lost stays lost. */
-import { createClient, createCluster, ErrorReply } from 'redis';
+import { createClient, createCluster, ErrorReply, RESP_TYPES } from 'redis';
 import { Failure } from '../../greylist/failure.js';
 
 /** What Redis answers with in version 2 of its protocol. */
@@ -45,11 +45,16 @@ export interface Link {
   readonly isCluster: boolean;
   /** Sends one command to whoever keeps `key`. */
   send(key: string, args: readonly string[]): Promise<Reply>;
+  /** What is kept as a text; none is an empty one. */
+  bytes(key: string): Promise<Buffer>;
   /** What keeps a part of the keys each. */
   nodes(): Promise<Send[]>;
   /** Ends at once; what was asked is rejected. */
   destroy(): void;
 }
+
+/** Texts are not decoded. */
+const asBytes = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
 
 type Client = ReturnType<typeof newClient>;
 
@@ -133,6 +138,7 @@ async function serverLink(
   return {
     isCluster: false,
     send: (_, args) => send(args),
+    bytes: async (key) => (await client.sendCommand<Buffer | null>(['GET', key], asBytes)) ?? Buffer.alloc(0),
     nodes: () => Promise.resolve([send]),
     destroy: () => {
       client.destroy();
@@ -202,6 +208,8 @@ async function clusterLink(options: LinkOptions, onLost: (error: unknown) => voi
   return {
     isCluster: true,
     send: (key, args) => cluster.sendCommand<Reply>(key, false, [...args]),
+    bytes: async (key) =>
+      (await cluster.sendCommand<Buffer | null>(key, false, ['GET', key], asBytes)) ?? Buffer.alloc(0),
     nodes: () =>
       Promise.all(
         cluster.masters.map(async (node): Promise<Send> => {

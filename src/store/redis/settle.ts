@@ -16,6 +16,7 @@ import { exchange, type Addition, type Write } from './exchange.js';
 import { groupsOf, slotOf, tagOf, type Keys } from './keys.js';
 import { listOf, type Link } from './link.js';
 import { readClient, readEntry, secondsToLive, writeClient, writeEntry } from './values.js';
+import { WaitingTally, type WaitingCounts } from './waiting.js';
 
 /** Each time at least one other server has got on; so many in a row do not happen. */
 const mostTries = 1000;
@@ -29,6 +30,7 @@ interface Placed {
 interface Decided {
   readonly decisions: readonly Decision[];
   readonly writes: ReadonlyMap<string, Write>;
+  readonly waiting: WaitingTally;
 }
 
 /** Reads texts by key; '' where there is none. */
@@ -84,10 +86,12 @@ export async function recall(
 /** Decides in order, each attempt seeing what the earlier ones left. */
 function decideAll(
   batch: readonly Placed[],
-  keys: Keys,
+  counts: WaitingCounts,
   values: ReadonlyMap<string, string>,
   windows: ReadonlyMap<string, number>,
 ): Decided {
+  const { keys } = counts;
+  const waiting = new WaitingTally(counts);
   const writes = new Map<string, Write>();
   const current = (key: string) => writes.get(key)?.value ?? values.get(key) ?? '';
   const decisions = batch.map(({ attempt }) => {
@@ -99,9 +103,11 @@ function decideAll(
       entry: entryText ? readEntry(entryKey, entryText) : undefined,
       client: clientText ? readClient(clientKey, clientText) : undefined,
       openUntil: windows.get(triplet.recipient),
+      waiting: waiting.of(triplet.client),
     };
     const { decision, memory } = decide(attempt, before);
     if (memory.entry && memory.entry !== before.entry) {
+      waiting.change(triplet.client, before.entry, memory.entry);
       const { passedAt, firstSeen, lastSeen } = memory.entry;
       const end =
         passedAt === undefined ? firstSeen + rules.retryWindowSeconds : lastSeen + rules.maxAgeSeconds;
@@ -113,7 +119,7 @@ function decideAll(
     }
     return decision;
   });
-  return { decisions, writes };
+  return { decisions, writes, waiting };
 }
 
 /** What is counted of these decisions: attempts and delays by hour, and hits of whitelist entries. */
@@ -135,15 +141,15 @@ function additionsOf(batch: readonly Placed[], decisions: readonly Decision[], k
       add(keys.hour(hour), `delay ${delayClass(decision.delaySeconds)}`, 1);
     if (attempt.exemption === undefined || attempt.listedId === undefined) continue;
     add(keys.site('hits'), String(attempt.listedId), 1);
-    const [first, second] = [String(attempt.listedId), String(attempt.time)];
-    additions.push({ command: 'HSET', key: keys.site('last-hits'), first, second });
+    const args = [String(attempt.listedId), String(attempt.time)];
+    additions.push({ command: 'HSET', key: keys.site('last-hits'), args });
   }
   for (const [key, fields] of counts) {
-    for (const [first, amount] of fields)
-      additions.push({ command: 'HINCRBY', key, first, second: String(amount) });
+    for (const [field, amount] of fields)
+      additions.push({ command: 'HINCRBY', key, args: [field, String(amount)] });
   }
   for (const hour of hours)
-    additions.push({ command: 'ZADD', key: keys.site('hours'), first: String(hour), second: String(hour) });
+    additions.push({ command: 'ZADD', key: keys.site('hours'), args: [String(hour), String(hour)] });
   return additions;
 }
 
@@ -187,15 +193,16 @@ interface Part {
 /** Decides and writes one part; counts with it what is to be counted, unless that is kept elsewhere. */
 async function settlePart(
   link: Link,
-  keys: Keys,
+  counts: WaitingCounts,
   { batch, tag }: Part,
   read: ReadonlyMap<string, string>,
   windows: ReadonlyMap<string, number>,
-): Promise<readonly Decision[]> {
+): Promise<Pick<Decided, 'decisions' | 'waiting'>> {
+  const { keys } = counts;
   const isHere = (key: string) => tag === undefined || key.includes(`{${tag}}`);
   const values = new Map(keysOf(batch, keys).map((key) => [key, read.get(key) ?? '']));
   for (let tries = 0; tries < mostTries; tries += 1) {
-    const { decisions, writes } = decideAll(batch, keys, values, windows);
+    const { decisions, writes, waiting } = decideAll(batch, counts, values, windows);
     const elsewhere = await writeElsewhere(link, values, writes, isHere);
     const isLate = [...elsewhere].some(([key, value]) => writes.get(key)?.value !== value);
     for (const [key, value] of elsewhere) values.set(key, value);
@@ -204,20 +211,32 @@ async function settlePart(
     const now = await exchange(link, {
       expected,
       writes: new Map([...writes].filter(([key]) => isHere(key))),
-      additions: tag === undefined ? additionsOf(batch, decisions, keys) : [],
+      additions:
+        tag === undefined
+          ? [...additionsOf(batch, decisions, keys), ...waiting.additions(latest(batch))]
+          : [],
     });
-    if (!now) return decisions;
+    if (!now) {
+      if (tag === undefined) waiting.done();
+      return { decisions, waiting };
+    }
     for (const [key, value] of now) values.set(key, value);
   }
   throw new Failure('other servers were always faster');
 }
 
+/** The time of a batch. */
+function latest(batch: readonly Placed[]): number {
+  return batch.reduce((time, { attempt }) => Math.max(time, attempt.time), 0);
+}
+
 /** Decides and remembers all attempts. Where it rejects, nothing was written; of a cluster some parts may be. */
 export async function settle(
   link: Link,
-  keys: Keys,
+  counts: WaitingCounts,
   attempts: readonly PreparedAttempt[],
 ): Promise<Decision[]> {
+  const { keys } = counts;
   const batch = attempts.map((attempt, index) => ({ index, attempt }));
   const recipients = new Set<string>();
   for (const attempt of attempts)
@@ -225,8 +244,9 @@ export async function settle(
   const [read, windows] = await Promise.all([
     readAll(link, keysOf(batch, keys)),
     readWindows(link, keys, [...recipients]),
+    recipients.size > 0 && counts.refresh(link, latest(batch)),
   ]);
-  if (!link.isCluster) return [...(await settlePart(link, keys, { batch }, read, windows))];
+  if (!link.isCluster) return [...(await settlePart(link, counts, { batch }, read, windows)).decisions];
 
   const exempt = batch.filter(({ attempt }) => attempt.exemption !== undefined);
   const keyed = batch.filter(({ attempt }) => attempt.exemption === undefined);
@@ -234,20 +254,24 @@ export async function settle(
     attempt.exemption === undefined ? tagOf(attempt.triplet.client) : '',
   );
   const decisions: Decision[] = [];
+  const tallies: WaitingTally[] = [];
   for (const { index, attempt } of exempt) decisions[index] = decide(attempt, {}).decision;
   await Promise.all(
     Array.from(tags, async ([tag, part]) => {
-      const found = await settlePart(link, keys, { batch: part, tag }, read, windows);
+      const settled = await settlePart(link, counts, { batch: part, tag }, read, windows);
+      tallies.push(settled.waiting);
       for (const [at, { index }] of part.entries()) {
-        const decision = found[at];
+        const decision = settled.decisions[at];
         if (decision) decisions[index] = decision;
       }
     }),
   );
+  const counted = tallies.flatMap((tally) => tally.additions(latest(batch)));
   await exchange(link, {
     expected: new Map(),
     writes: new Map(),
-    additions: additionsOf(batch, decisions, keys),
+    additions: [...additionsOf(batch, decisions, keys), ...counted],
   });
+  for (const tally of tallies) tally.done();
   return decisions;
 }

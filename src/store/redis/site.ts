@@ -253,13 +253,14 @@ export async function addCounts(
     ...delays.map(({ hour, seconds, count }) => ({ hour, field: `delay ${seconds}`, count })),
   ];
   const additions = counts.map(({ hour, field, count }): Addition => ({
-    ...{ command: 'HINCRBY', key: keys.hour(hour), first: field, second: String(count) },
+    command: 'HINCRBY',
+    key: keys.hour(hour),
+    args: [field, String(count)],
   }));
   const hours = [...new Set(counts.map(({ hour }) => String(hour)))].map((hour): Addition => ({
     command: 'ZADD',
     key: keys.site('hours'),
-    first: hour,
-    second: hour,
+    args: [hour, hour],
   }));
   await exchange(link, { expected: new Map(), writes: new Map(), additions: [...additions, ...hours] });
 }

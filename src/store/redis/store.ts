@@ -13,6 +13,7 @@ import type { Link, RedisAddress } from './link.js';
 import * as listing from './listing.js';
 import { scanStep } from './scanning.js';
 import { recall, settle } from './settle.js';
+import { newSeed, readSeed, WaitingCounts } from './waiting.js';
 import * as site from './site.js';
 
 export interface RedisOptions {
@@ -39,19 +40,22 @@ const mergeStep = 500;
 /** The marks of a database, each set by whoever comes first: what it is must stay what it was. */
 async function checkMark(link: Link, key: string, mark: string): Promise<string> {
   const found = await link.send(key, ['GET', key]);
-  if (found === null) await link.send(key, ['SET', key, mark, 'NX']);
-  return found === null ? mark : String(found);
+  if (found !== null) return String(found);
+  if ((await link.send(key, ['SET', key, mark, 'NX'])) !== null) return mark;
+  return String(await link.send(key, ['GET', key]));
 }
 
-/** Refuses a database of a newer greyctl, or one with keyed hashes of another key. */
-async function inspect(link: Link, keys: Keys, { location, privacy }: RedisOptions): Promise<void> {
+/** Refuses a database of a newer greyctl, or one with keyed hashes of another key; resolves to what its counts are spread by. */
+async function inspect(link: Link, keys: Keys, { location, privacy }: RedisOptions): Promise<string> {
   const layout = await checkMark(link, keys.site('schema'), String(layoutVersion));
   if (layout !== String(layoutVersion))
     throw new Failure(
       `cannot use the database ${location}: its layout is version ${layout}, this greyctl knows ${layoutVersion}`,
       { hint: 'upgrade greyctl, or give another prefix: ?prefix=NAME' },
     );
-  if (privacy === undefined || (await checkMark(link, keys.site('privacy'), privacy)) === privacy) return;
+  const seed = await checkMark(link, keys.site('seed'), newSeed());
+  if (privacy === undefined || (await checkMark(link, keys.site('privacy'), privacy)) === privacy)
+    return seed;
   throw new Failure(
     `cannot use the database ${location}: it was begun with another --privacy, or with another key`,
     {
@@ -70,26 +74,31 @@ export interface RedisStore extends Store {
   check(): Promise<{ readonly problems: readonly string[] }>;
 }
 
-function storeOn(connection: Connection, keys: Keys, { rules, now }: RedisOptions): RedisStore {
+function storeOn(
+  connection: Connection,
+  counts: () => WaitingCounts,
+  { rules, now }: RedisOptions,
+): RedisStore {
+  const { keys } = counts();
   const use = <T>(work: (link: Link) => Promise<T>) => connection.use(work);
   let purgeFrom: string | undefined;
   let sorted: readonly StoredEntry[] = [];
 
   return {
-    settle: (attempts) => use((link) => settle(link, keys, attempts)),
+    settle: (attempts) => use((link) => settle(link, counts(), attempts)),
     recall: (triplet, address) => use((link) => recall(link, keys, { triplet, address })),
     entries: (filter, limit, from) => listing.entries(connection, keys, filter, limit, from),
     sorted: async (filter, order, limit, from) => {
       if (from === 0) sorted = await listing.inOrder(connection, keys, filter, order);
       return sorted.slice(from, from + limit);
     },
-    remove: (entries, clients) => use((link) => changing.remove(link, keys, entries, clients)),
-    release: (triplets, time) => use((link) => changing.release(link, keys, triplets, time)),
+    remove: (entries, clients) => use((link) => changing.remove(link, counts(), entries, clients, now())),
+    release: (triplets, time) => use((link) => changing.release(link, counts(), triplets, time)),
     windows: () => use((link) => site.windows(link, keys)),
     openWindow: (recipient, until) => use((link) => site.openWindow(link, keys, recipient, until)),
     closeWindow: (recipient) => use((link) => site.closeWindow(link, keys, recipient)),
     forgetClient: async (address) =>
-      (await use((link) => changing.remove(link, keys, [], [{ address }]))) > 0,
+      (await use((link) => changing.remove(link, counts(), [], [{ address }], now()))) > 0,
     clients: (limit, from) => listing.clients(connection, keys, limit, from),
     merge: async (entries, clients, more) => {
       const sum = { added: 0, changed: 0 };
@@ -98,9 +107,9 @@ function storeOn(connection: Connection, keys: Keys, { rules, now }: RedisOption
         sum.changed += merged.changed;
       };
       for (const step of inSteps(entries))
-        add(await use((link) => changing.merge(link, keys, step, [], rules, now())));
+        add(await use((link) => changing.merge(link, counts(), step, [], rules, now())));
       for (const step of inSteps(clients))
-        add(await use((link) => changing.merge(link, keys, [], step, rules, now())));
+        add(await use((link) => changing.merge(link, counts(), [], step, rules, now())));
       if (more) add(await use((link) => site.mergeMore(link, keys, more)));
       return sum;
     },
@@ -108,7 +117,7 @@ function storeOn(connection: Connection, keys: Keys, { rules, now }: RedisOption
       use(async (link) => {
         let removed = purgeFrom === undefined ? await site.closeWindowsBefore(link, keys, time) : 0;
         const { found, next } = await scanStep(link, keys.anyPattern, purgeFrom, limit);
-        removed += await changing.removeForgotten(link, keys, found, time, current);
+        removed += await changing.removeForgotten(link, counts(), found, time, current);
         purgeFrom = next;
         return { removed, done: next === undefined };
       }),
@@ -139,9 +148,14 @@ function storeOn(connection: Connection, keys: Keys, { rules, now }: RedisOption
 export async function openRedis(options: RedisOptions): Promise<RedisStore> {
   const { address, location, tlsAuthority, timeoutMs } = options;
   const keys = createKeys(address.prefix);
+  const countsBy = (seed: string) =>
+    new WaitingCounts(keys, options.rules.retryWindowSeconds, readSeed(seed));
+  let counts = countsBy(newSeed());
   const connection = keepConnected({
     ...{ address, location, tlsAuthority, timeoutMs, connectMs: timeoutMs },
-    inspect: (link) => inspect(link, keys, options),
+    inspect: async (link) => {
+      counts = countsBy(await inspect(link, keys, options));
+    },
   });
   try {
     await connection.ready();
@@ -151,5 +165,5 @@ export async function openRedis(options: RedisOptions): Promise<RedisStore> {
       throw error;
     }
   }
-  return storeOn(connection, keys, options);
+  return storeOn(connection, () => counts, options);
 }
