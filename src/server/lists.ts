@@ -45,7 +45,7 @@ export async function followLists(
       stored = compile(entries);
       revision = current;
     } catch (error) {
-      warn('stored whitelist', `the whitelist in the database is not followed: ${reasonOf(error)}`);
+      warn('store', `the whitelist in the database is not followed: ${reasonOf(error)}`, true);
     }
   }
 

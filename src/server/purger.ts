@@ -41,7 +41,7 @@ export function startPurger(
         wait = pauseMs;
       }
     } catch (error) {
-      warn('purge', `cannot clean the database: ${reasonOf(error)}`);
+      warn('store', `cannot clean the database: ${reasonOf(error)}`, true);
     }
     if (timer) timer = setTimeout(() => void step(), wait).unref();
   }
