@@ -13,6 +13,11 @@ const longestPauseMs = 2000;
 /** Answers of a server that is not the one to ask: the next link may lead to another. */
 const wrongServer = /^(READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|NOREPLICAS)\b/;
 
+/** Redis before 7.0 puts what a command in a script has met behind words of its own. */
+function answerIn(message: string): string {
+  return message.replace(/^ERR Error running script .*: -(?=[A-Z]+ )/, '');
+}
+
 const explanations: readonly (readonly [pattern: RegExp, why: string, hint?: string])[] = [
   [
     /^READONLY/,
@@ -39,7 +44,7 @@ const explanations: readonly (readonly [pattern: RegExp, why: string, hint?: str
 /** What a problem with the database at `location` is called; passes a Failure on. */
 export function failureOf(location: string, error: unknown): Failure {
   if (error instanceof Failure) return error;
-  const words = reasonOf(error) || (error instanceof Error ? error.name : 'no reason given');
+  const words = answerIn(reasonOf(error)) || (error instanceof Error ? error.name : 'no reason given');
   const [pattern, text = words, hint] = explanations.find(([known]) => known.test(words)) ?? [];
   const why = text.replace('$1', pattern?.exec(words)?.[1] ?? '');
   return new Failure(`cannot use the database ${location}: ${why}`, {
@@ -140,7 +145,7 @@ export function keepConnected(options: ConnectionOptions): Connection {
       return result;
     } catch (error) {
       const isAnswer = error instanceof ErrorReply;
-      if (isAnswer && wrongServer.test(error.message)) drop(current, error);
+      if (isAnswer && wrongServer.test(answerIn(error.message))) drop(current, error);
       // Where another's work lost the link, that is the reason.
       throw failureOf(location, isAnswer || link === current ? error : problem);
     }
