@@ -38,7 +38,7 @@ async function moveCounts(local: Store, shared: Store): Promise<void> {
   });
 }
 
-/** Moves all that `local` remembers; resolves to how many entries. What was used again meanwhile stays for the next time. */
+/** Moves what `local` remembers but counts; resolves to how many entries. What was used again meanwhile stays for the next time. */
 async function mergeBack(local: Store, shared: Store): Promise<number> {
   let moved = 0;
   for (const page of await pagesOf(allEntries(local, {}))) {
@@ -49,7 +49,6 @@ async function mergeBack(local: Store, shared: Store): Promise<number> {
     await shared.merge([], page);
     await local.remove([], page);
   }
-  await moveCounts(local, shared);
   return moved;
 }
 
@@ -71,6 +70,8 @@ export async function withFallback(
       isAway = false;
       // What came while that was done.
       moved += await mergeBack(local, shared);
+      // Not while attempts are counted there: what comes between reading and removing would be lost.
+      await moveCounts(local, shared);
       if (!isTold || moved > 0) back(moved);
     } catch (error) {
       isAway = true;
