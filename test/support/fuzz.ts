@@ -1,6 +1,8 @@
 /** What fuzz tests share: how much, how long, and how a failure is told. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import v8 from 'node:v8';
+import vm from 'node:vm';
 
 /** So many inputs a test; FUZZ_INPUTS=n for more or fewer. */
 export const fuzzInputs = Number(process.env['FUZZ_INPUTS'] ?? 100_000);
@@ -54,8 +56,11 @@ export function feedMany(
   assert.ok(grown < 64 * 1024 * 1024, `seed ${seed}: ${grown} bytes more are kept`);
 }
 
+v8.setFlagsFromString('--expose-gc');
+const collectGarbage = vm.runInNewContext('gc') as () => void;
+
 function keptBytes(): number {
-  globalThis.gc?.();
+  collectGarbage();
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }
