@@ -167,7 +167,7 @@ export function decide(attempt: PreparedAttempt, memory: Memory): Decided {
 }
 
 /** What becomes of a triplet that cannot be remembered; undefined while there is room for it. */
-function crowded(rules: Rules, { waiting }: Memory): Decision | undefined {
+export function crowded(rules: Rules, { waiting }: Pick<Memory, 'waiting'>): Decision | undefined {
   if (!waiting) return undefined;
   if (waiting.ofClient >= rules.maxWaitingPerClient)
     return { verdict: 'greylist', reason: 'too many from client', waitSeconds: rules.delaySeconds };

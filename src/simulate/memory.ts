@@ -1,4 +1,11 @@
-import { isAlive, isClientAlive, type AwlRecord, type Entry, type Memory } from '../greylist/decide.js';
+import {
+  crowded,
+  isAlive,
+  isClientAlive,
+  type AwlRecord,
+  type Entry,
+  type Memory,
+} from '../greylist/decide.js';
 import type { Rules } from '../greylist/settings.js';
 import type { Triplet } from '../greylist/triplet.js';
 import { createRows } from './rows.js';
@@ -9,7 +16,7 @@ export type Forgotten = (client: string, entry: Entry, label: string | undefined
 export interface ReplayMemory {
   /** How many triplets are remembered. */
   readonly size: number;
-  recall(triplet: Triplet, address: string): Memory;
+  recall(triplet: Triplet, address: string, now: number): Memory;
   /** Keeps what a decision made of what `recall` gave; `label` stays with an entry that begins here. */
   keep(triplet: Triplet, address: string, before: Memory, after: Memory, label?: string): void;
   /** True when the entry began within the rehearsal and its return has not been reported otherwise. */
@@ -52,7 +59,6 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
   const clients = new Map<string, AwlRecord>();
   let tidyAt = fewEntries;
   let tidiedAt = -Infinity;
-  let now = -Infinity;
   let waiting = 0;
   /** How many of each client key wait; not before there are as many as a client may have. */
   let waitingOf: Map<string, number> | undefined;
@@ -91,13 +97,6 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
     }
     return { all: waiting, ofClient: waitingOf.get(client) ?? 0 };
   };
-  /** True when an attempt of this client is about to be held back for entries that a server would have removed. */
-  const isInTheWay = (client: string): boolean => {
-    const counts = Math.abs(now - tidiedAt) < purgeSeconds ? undefined : waitingNow(client);
-    return (
-      counts !== undefined && (counts.all >= rules.maxWaiting || counts.ofClient >= rules.maxWaitingPerClient)
-    );
-  };
   const setEntry = (row: number, entry: Entry) => {
     const before = waits(row);
     const after = entry.passedAt === undefined ? 1 : 0;
@@ -119,7 +118,7 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
     rows.get(row, notedIn) >= notes.turn - 1 ? optional(rows.get(row, notedAt)) : undefined;
 
   /** False for a row that is of no use any more. */
-  const isKept = (row: number): boolean => {
+  const isKept = (row: number, now: number): boolean => {
     const entry = entryAt(row);
     if (entry && isAlive(entry, now, rules)) return true;
     if (entry) forget(row, entry);
@@ -127,15 +126,18 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
     rows.set(row, firstSeen, NaN);
     return noteAt(row) !== undefined;
   };
-  const tidyAll = () => {
+  const tidyAll = (now: number) => {
     const kept: string[] = [];
-    rows.keepOnly(isKept, (from, to) => {
-      kept.push(keys[from] ?? '');
-      const label = from === to ? undefined : labels.get(from);
-      if (label === undefined) return;
-      labels.delete(from);
-      labels.set(to, label);
-    });
+    rows.keepOnly(
+      (row) => isKept(row, now),
+      (from, to) => {
+        kept.push(keys[from] ?? '');
+        const label = from === to ? undefined : labels.get(from);
+        if (label === undefined) return;
+        labels.delete(from);
+        labels.set(to, label);
+      },
+    );
     keys = kept;
     tidiedAt = now;
     for (const [address, client] of clients) {
@@ -149,13 +151,17 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
     get size() {
       return rows.count;
     },
-    recall: (triplet, address) => {
+    recall: (triplet, address, now) => {
       const entry = entryAt(rows.find(triplet));
       const client = clients.get(address);
       // How many wait holds back only what is new.
       if (entry && isAlive(entry, now, rules)) return { entry, client };
-      if (isInTheWay(triplet.client)) tidyAll();
-      return { entry: entryAt(rows.find(triplet)), client, waiting: waitingNow(triplet.client) };
+      const waiting = waitingNow(triplet.client);
+      if (!crowded(rules, { waiting }) || Math.abs(now - tidiedAt) < purgeSeconds)
+        return { entry, client, waiting };
+      // What a server would have removed is in the way; the entry is part of it.
+      tidyAll(now);
+      return { client, waiting: waitingNow(triplet.client) };
     },
     keep: (triplet, address, before, after, label) => {
       if (after.entry && after.entry !== before.entry) {
@@ -196,9 +202,8 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
       rows.set(row, unreported, 1);
     },
     preloadClient: (address, client) => clients.set(address, client),
-    tidy: (time) => {
-      now = time;
-      if (rows.count + clients.size >= tidyAt) tidyAll();
+    tidy: (now) => {
+      if (rows.count + clients.size >= tidyAt) tidyAll(now);
     },
     finish: () => {
       for (let row = 0; row < rows.count; row += 1) {

@@ -46,7 +46,7 @@ export function createReplay(options: ReplayOptions): Replay {
 
   /** `isReturn`: a triplet that the rehearsal met as new has come back by its own entry. */
   function settle(attempt: KeyedAttempt, label?: string): { decision: Decision; isReturn: boolean } {
-    const before = memory.recall(attempt.triplet, attempt.address);
+    const before = memory.recall(attempt.triplet, attempt.address, attempt.time);
     const { decision, memory: after } = decide(attempt, before);
     memory.keep(attempt.triplet, attempt.address, before, after, label);
     // Its client earned the auto-whitelist while this triplet waited: it has come back, though not by its own entry.

@@ -77,7 +77,7 @@ test('an entry comes back as it was kept', () => {
     { firstSeen: 5, lastSeen: 5, deferrals: 1, passes: 0 },
   ] satisfies Entry[]) {
     memory.keep(triplet(1), '192.0.2.1', {}, { entry });
-    const found = memory.recall(triplet(1), '192.0.2.1').entry;
+    const found = memory.recall(triplet(1), '192.0.2.1', 9).entry;
     assert.deepEqual({ passedAt: undefined, releasedAt: undefined, ...entry }, found);
   }
 });
@@ -119,7 +119,7 @@ test('a client at its limit has what a server would have removed taken out of it
   const entry: Entry = { firstSeen: 0, lastSeen: 0, deferrals: 1, passes: 0 };
   const waitingAt = (time: number, client: string) => {
     memory.tidy(time);
-    return memory.recall(triplet(-1, client), '').waiting;
+    return memory.recall(triplet(-1, client), '', time).waiting;
   };
   waitingAt(0, 'crowded');
   for (let number = 0; number < 10; number += 1) {
