@@ -4,7 +4,7 @@ import { mergeClients, mergeEntries } from '../../greylist/merge.js';
 import type { Rules } from '../../greylist/settings.js';
 import type { ClientRemoval, EntryRemoval, Merged, StoredClient, StoredEntry } from '../../greylist/store.js';
 import type { Triplet } from '../../greylist/triplet.js';
-import { exchange, type Write } from './exchange.js';
+import { addUp, exchange, type Write } from './exchange.js';
 import { groupsOf, slotOf } from './keys.js';
 import type { Link } from './link.js';
 import { readAll } from './settle.js';
@@ -60,8 +60,7 @@ export async function change(
           additions: link.isCluster ? [] : additions,
         });
         if (!found) {
-          if (link.isCluster && additions.length > 0)
-            await exchange(link, { expected: new Map(), writes: new Map(), additions });
+          if (link.isCluster) await addUp(link, additions);
           tally.done();
           for (const key of writes.keys()) changed.set(key, values.get(key) ?? '');
           return;

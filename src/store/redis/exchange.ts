@@ -113,3 +113,8 @@ export async function exchange(
   const now = listOf(reply);
   return new Map(read.map((key, index) => [key, String(now[index])]));
 }
+
+/** Adds without having read anything. */
+export async function addUp(link: Link, additions: readonly Addition[]): Promise<void> {
+  if (additions.length > 0) await exchange(link, { expected: new Map(), writes: new Map(), additions });
+}

@@ -12,7 +12,7 @@ import {
 } from '../../greylist/decide.js';
 import { Failure } from '../../greylist/failure.js';
 import { attemptsOf, delayClass, tallyHour } from '../tally.js';
-import { exchange, type Addition, type Write } from './exchange.js';
+import { addUp, exchange, type Addition, type Write } from './exchange.js';
 import { groupsOf, slotOf, tagOf, type Keys } from './keys.js';
 import { listOf, type Link } from './link.js';
 import { readClient, readEntry, secondsToLive, writeClient, writeEntry } from './values.js';
@@ -267,11 +267,7 @@ export async function settle(
     }),
   );
   const counted = tallies.flatMap((tally) => tally.additions(latest(batch)));
-  await exchange(link, {
-    expected: new Map(),
-    writes: new Map(),
-    additions: [...additionsOf(batch, decisions, keys), ...counted],
-  });
+  await addUp(link, [...additionsOf(batch, decisions, keys), ...counted]);
   for (const tally of tallies) tally.done();
   return decisions;
 }

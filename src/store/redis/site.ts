@@ -12,7 +12,7 @@ import type {
   RecipientWindow,
   Tally,
 } from '../../greylist/store.js';
-import { evaluate, exchange, type Addition } from './exchange.js';
+import { addUp, evaluate, type Addition } from './exchange.js';
 import type { Keys } from './keys.js';
 import { listOf, type Link, type Reply } from './link.js';
 import { readListed, writeListed, type ListedValue } from './values.js';
@@ -262,7 +262,7 @@ export async function addCounts(
     key: keys.site('hours'),
     args: [hour, hour],
   }));
-  await exchange(link, { expected: new Map(), writes: new Map(), additions: [...additions, ...hours] });
+  await addUp(link, [...additions, ...hours]);
 }
 
 /** Removes the oldest hours before `before`, whole, until about `limit` counts are gone. */
