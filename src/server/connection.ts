@@ -66,12 +66,16 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     closeWhenDone();
   }
 
+  function hasRoom(): boolean {
+    return underWay < maxUnderWay && !socket.writableNeedDrain;
+  }
+
   /** Goes on with what has come, then with reading, as far as the limits allow. */
   function goOn(): void {
-    while (!socket.writableNeedDrain && underWay < maxUnderWay && takePiece());
+    while (hasRoom() && takePiece());
     if (isFinishing) return;
     if (isComplete && unread.length === 0) finish();
-    else if (unread.length === 0 && underWay < maxUnderWay && !socket.writableNeedDrain) socket.resume();
+    else if (unread.length === 0 && hasRoom()) socket.resume();
     else socket.pause();
   }
 
@@ -133,7 +137,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
 
   /** False when there is nothing more to take. */
   function takePiece(): boolean {
-    if (unread.length === 0 || isFinishing || complaint !== undefined) return false;
+    if (unread.length === 0 || isFinishing) return false;
     const piece = unread.subarray(0, pieceBytes);
     unread = unread.subarray(pieceBytes);
     receive(piece);
