@@ -7,7 +7,7 @@
  */
 import { randomInt } from 'node:crypto';
 import type { Entry } from '../../greylist/decide.js';
-import { textHash, type HashSeed } from '../sqlite/keyhash.js';
+import { textHash, type HashSeed } from '../keyhash.js';
 import type { Addition } from './exchange.js';
 import type { Keys } from './keys.js';
 import type { Link } from './link.js';

@@ -8,7 +8,7 @@ import type { Entry } from '../../greylist/decide.js';
 import type { Triplet } from '../../greylist/triplet.js';
 import { blockIds, blockOf, hashBlocks, type HashedRow } from './hashblocks.js';
 import { HashIndex } from './hashindex.js';
-import { keyHash, type HashSeed } from './keyhash.js';
+import { keyHash, type HashSeed } from '../keyhash.js';
 import { entryOf, type EntryRow } from './rows.js';
 import { WaitingCounts, type WaitingChange } from './waitingcounts.js';
 

@@ -4,7 +4,7 @@
  * is added to it; so what other processes remove is noticed with the next round. Until the first round after a start is complete the counts are
  * too low: nobody is held back for triplets that have passed meanwhile.
  */
-import { textHash, type HashSeed } from './keyhash.js';
+import { textHash, type HashSeed } from '../keyhash.js';
 
 /** A client is counted in two cells, and the lower count holds: too high only where both are shared with a flood. */
 const cells = 2 ** 19;

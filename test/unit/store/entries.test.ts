@@ -6,7 +6,7 @@ import { defaultSettings } from '#src/greylist/settings.js';
 import type { Triplet } from '#src/greylist/triplet.js';
 import { SqliteDatabase } from '#src/store/sqlite/database.js';
 import { HashIndex } from '#src/store/sqlite/hashindex.js';
-import { keyHash } from '#src/store/sqlite/keyhash.js';
+import { keyHash } from '#src/store/keyhash.js';
 import { random } from '../../support/random.js';
 import { temporaryFolder } from '../../support/temporary.js';
 

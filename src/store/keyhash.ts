@@ -1,4 +1,4 @@
-import type { Triplet } from '../../greylist/triplet.js';
+import type { Triplet } from '../greylist/triplet.js';
 
 /** Two secret numbers of 32 bits, which are the database's own: whoever sends mail cannot choose keys of equal hash. */
 export interface HashSeed {
