@@ -124,9 +124,11 @@ export function isLoopback({ family, bytes }: Address): boolean {
 
 /** The eight 16-bit groups of an IPv6 address, in lower-case hexadecimal without leading zeros. */
 export function ipv6Groups(address: Address): string[] {
-  return Array.from({ length: address.bytes.length / 2 }, (_, index) =>
-    (((address.bytes[index * 2] ?? 0) << 8) | (address.bytes[index * 2 + 1] ?? 0)).toString(16),
-  );
+  const { bytes } = address;
+  const groups: string[] = [];
+  for (let index = 0; index < bytes.length; index += 2)
+    groups.push((((bytes[index] ?? 0) << 8) | (bytes[index + 1] ?? 0)).toString(16));
+  return groups;
 }
 
 /** The text postgrey's keys use: IPv4 dotted, IPv6 as eight groups without `::`, lower case. */

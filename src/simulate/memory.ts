@@ -8,6 +8,7 @@ import {
 } from '../greylist/decide.js';
 import type { Rules } from '../greylist/settings.js';
 import type { Triplet } from '../greylist/triplet.js';
+import { keyOf, type Key } from './key.js';
 import { createRows } from './rows.js';
 
 /** Told of an entry that was forgotten without having passed: its client key, and the label it was kept under. */
@@ -43,8 +44,12 @@ const mostNotes = 50_000;
 
 /** Columns: those of an entry, all NaN where there is none; … */
 const [firstSeen, lastSeen, deferrals, passedAt, passes, releasedAt] = [0, 1, 2, 3, 4, 5] as const;
-/** … 1 for an entry not to be reported: it began in the database, or is excused; and the note of a deferral. */
-const [unreported, notedAt, notedIn] = [6, 7, 8] as const;
+/** … 1 for an entry not to be reported: it began in the database, or is excused; the note of a deferral; the row of the client key. */
+const [unreported, notedAt, notedIn, clientRow] = [6, 7, 8, 9] as const;
+/** Of a client key: how many of its triplets wait. */
+const waitingOf = 0;
+/** Of an address: what the auto-whitelist knows. */
+const [awlCount, lastCounted] = [0, 1] as const;
 
 function optional(value: number): number | undefined {
   return Number.isNaN(value) ? undefined : value;
@@ -52,29 +57,47 @@ function optional(value: number): number | undefined {
 
 /** What a rehearsal remembers: as much as a server would, whatever the length of the log. */
 export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMemory {
-  const rows = createRows(9);
-  /** By row. */
-  let keys: string[] = [];
+  const rows = createRows(10);
+  const clients = createRows(1);
+  /** The client keys, by row. */
+  let names: string[] = [];
   const labels = new Map<number, string>();
-  const clients = new Map<string, AwlRecord>();
+  const addresses = createRows(2);
+  let latest: { readonly triplet: Triplet; readonly key: Key } | undefined;
   let tidyAt = fewEntries;
   let tidiedAt = -Infinity;
   let waiting = 0;
-  /** How many of each client key wait; not before there are as many as a client may have. */
-  let waitingOf: Map<string, number> | undefined;
   let notes = { turn: 0, count: 0 };
 
-  const rowFor = (triplet: Triplet): number => {
-    const known = rows.find(triplet);
-    if (known >= 0) return known;
-    keys.push(triplet.client);
-    return rows.add(triplet);
+  const keyFor = (triplet: Triplet): Key => {
+    // Who asks for a triplet asks again.
+    if (latest?.triplet !== triplet)
+      latest = { triplet, key: keyOf(triplet.client, triplet.sender, triplet.recipient) };
+    return latest.key;
   };
+  const find = (triplet: Triplet) => rows.find(keyFor(triplet));
+  const clientFor = (client: string): number => {
+    const key = keyOf(client);
+    const known = clients.find(key);
+    if (known >= 0) return known;
+    names.push(client);
+    const row = clients.add(key);
+    clients.set(row, waitingOf, 0);
+    return row;
+  };
+  const rowFor = (triplet: Triplet): number => {
+    const known = find(triplet);
+    if (known >= 0) return known;
+    const row = rows.add(keyFor(triplet));
+    rows.set(row, clientRow, clientFor(triplet.client));
+    return row;
+  };
+  const nameAt = (row: number) => names[rows.get(row, clientRow)] ?? '';
+  const hasEntry = (row: number) => row >= 0 && !Number.isNaN(rows.get(row, firstSeen));
   const entryAt = (row: number): Entry | undefined => {
-    const first = row < 0 ? NaN : rows.get(row, firstSeen);
-    if (Number.isNaN(first)) return undefined;
+    if (!hasEntry(row)) return undefined;
     return {
-      firstSeen: first,
+      firstSeen: rows.get(row, firstSeen),
       lastSeen: rows.get(row, lastSeen),
       deferrals: rows.get(row, deferrals),
       passedAt: optional(rows.get(row, passedAt)),
@@ -82,20 +105,27 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
       releasedAt: optional(rows.get(row, releasedAt)),
     };
   };
-  const waits = (row: number) =>
-    !Number.isNaN(rows.get(row, firstSeen)) && Number.isNaN(rows.get(row, passedAt)) ? 1 : 0;
+  const recordAt = (row: number): AwlRecord => ({
+    count: addresses.get(row, awlCount),
+    lastCounted: addresses.get(row, lastCounted),
+  });
+  const setClient = (address: string, client: AwlRecord) => {
+    const key = keyOf(address);
+    const known = addresses.find(key);
+    const row = known < 0 ? addresses.add(key) : known;
+    addresses.set(row, awlCount, client.count);
+    addresses.set(row, lastCounted, client.lastCounted);
+  };
+  const waits = (row: number) => (hasEntry(row) && Number.isNaN(rows.get(row, passedAt)) ? 1 : 0);
   const countWaiting = (row: number, by: number) => {
     waiting += by;
-    const client = keys[row] ?? '';
-    waitingOf?.set(client, (waitingOf.get(client) ?? 0) + by);
+    const client = rows.get(row, clientRow);
+    clients.set(client, waitingOf, clients.get(client, waitingOf) + by);
   };
-  const waitingNow = (client: string): Memory['waiting'] => {
+  const waitingNow = (name: string): Memory['waiting'] => {
     if (waiting < Math.min(rules.maxWaiting, rules.maxWaitingPerClient)) return undefined;
-    if (!waitingOf) {
-      waitingOf = new Map();
-      for (const [row, key] of keys.entries()) waitingOf.set(key, (waitingOf.get(key) ?? 0) + waits(row));
-    }
-    return { all: waiting, ofClient: waitingOf.get(client) ?? 0 };
+    const client = clients.find(keyOf(name));
+    return { all: waiting, ofClient: client < 0 ? 0 : clients.get(client, waitingOf) };
   };
   const setEntry = (row: number, entry: Entry) => {
     const before = waits(row);
@@ -110,7 +140,7 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
   };
   const isReported = (row: number) => rows.get(row, unreported) !== 1;
   const forget = (row: number, entry: Entry) => {
-    if (isReported(row) && entry.passedAt === undefined) forgotten(keys[row] ?? '', entry, labels.get(row));
+    if (isReported(row) && entry.passedAt === undefined) forgotten(nameAt(row), entry, labels.get(row));
     rows.set(row, unreported, NaN);
     labels.delete(row);
   };
@@ -126,25 +156,41 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
     rows.set(row, firstSeen, NaN);
     return noteAt(row) !== undefined;
   };
-  const tidyAll = (now: number) => {
+  /** Drops the clients that no row has; the others move up. */
+  const tidyClients = () => {
+    const isUsed = new Uint8Array(clients.count);
+    for (let row = 0; row < rows.count; row += 1) isUsed[rows.get(row, clientRow)] = 1;
+    const places = new Int32Array(clients.count);
     const kept: string[] = [];
+    clients.keepOnly(
+      (client) => isUsed[client] === 1,
+      (from, to) => {
+        places[from] = to;
+        kept.push(names[from] ?? '');
+      },
+    );
+    for (let row = 0; row < rows.count; row += 1)
+      rows.set(row, clientRow, places[rows.get(row, clientRow)] ?? 0);
+    names = kept;
+  };
+  const tidyAll = (now: number) => {
     rows.keepOnly(
       (row) => isKept(row, now),
       (from, to) => {
-        kept.push(keys[from] ?? '');
         const label = from === to ? undefined : labels.get(from);
         if (label === undefined) return;
         labels.delete(from);
         labels.set(to, label);
       },
     );
-    keys = kept;
+    tidyClients();
+    addresses.keepOnly(
+      (row) => isClientAlive(recordAt(row), now, rules),
+      () => undefined,
+    );
     tidiedAt = now;
-    for (const [address, client] of clients) {
-      if (!isClientAlive(client, now, rules)) clients.delete(address);
-    }
     // Walked through again when it has doubled: a constant number of steps a row.
-    tidyAt = Math.max(fewEntries, 2 * (rows.count + clients.size));
+    tidyAt = Math.max(fewEntries, 2 * (rows.count + addresses.count));
   };
 
   return {
@@ -152,8 +198,9 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
       return rows.count;
     },
     recall: (triplet, address, now) => {
-      const entry = entryAt(rows.find(triplet));
-      const client = clients.get(address);
+      const entry = entryAt(find(triplet));
+      const known = addresses.find(keyOf(address));
+      const client = known < 0 ? undefined : recordAt(known);
       // How many wait holds back only what is new.
       if (entry && isAlive(entry, now, rules)) return { entry, client };
       const waiting = waitingNow(triplet.client);
@@ -172,20 +219,20 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
         if (isAnew && label !== undefined) labels.set(row, label);
         setEntry(row, after.entry);
       }
-      if (after.client && after.client !== before.client) clients.set(address, after.client);
+      if (after.client && after.client !== before.client) setClient(address, after.client);
     },
     isOwn: (triplet) => {
-      const row = rows.find(triplet);
-      return entryAt(row) !== undefined && isReported(row);
+      const row = find(triplet);
+      return hasEntry(row) && isReported(row);
     },
     excuse: (triplet) => {
-      const row = rows.find(triplet);
-      if (entryAt(row) === undefined || !isReported(row)) return false;
+      const row = find(triplet);
+      if (!hasEntry(row) || !isReported(row)) return false;
       rows.set(row, unreported, 1);
       return true;
     },
     noteDeferral: (triplet, time) => {
-      const row = time === undefined ? rows.find(triplet) : rowFor(triplet);
+      const row = time === undefined ? find(triplet) : rowFor(triplet);
       if (row < 0) return undefined;
       const before = noteAt(row);
       if (before !== undefined && rows.get(row, notedIn) === notes.turn) notes.count -= 1;
@@ -201,9 +248,9 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
       setEntry(row, entry);
       rows.set(row, unreported, 1);
     },
-    preloadClient: (address, client) => clients.set(address, client),
+    preloadClient: setClient,
     tidy: (now) => {
-      if (rows.count + clients.size >= tidyAt) tidyAll(now);
+      if (rows.count + addresses.count >= tidyAt) tidyAll(now);
     },
     finish: () => {
       for (let row = 0; row < rows.count; row += 1) {

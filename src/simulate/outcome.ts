@@ -34,14 +34,9 @@ export interface Outcome {
   /** How long messages waited whose return is assumed, seconds. */
   readonly assumedDelays: Durations;
   /** Waiting by sender domain: messages and seconds. */
-  readonly senders: Top<{
-    messages: number;
-    observedSeconds: number;
-    assumedSeconds: number;
-    seconds: number;
-  }>;
+  readonly senders: Top<'seconds' | 'messages' | 'observedSeconds' | 'assumedSeconds'>;
   /** Triplets that never came back, by client network. */
-  readonly networks: Top<{ triplets: number; attempts: number }>;
+  readonly networks: Top<'triplets' | 'attempts'>;
 
   /** `isReturn`: a triplet that was met as new has come back. */
   decided(logged: LoggedAttempt, decision: Decision, isReturn: boolean): void;
@@ -79,8 +74,8 @@ export function createOutcome(): Outcome {
     ...{ awlClients: 0, givenUp: 0 },
     observedDelays: createDurations(),
     assumedDelays: createDurations(),
-    senders: createTop('seconds'),
-    networks: createTop('triplets'),
+    senders: createTop('seconds', 'messages', 'observedSeconds', 'assumedSeconds'),
+    networks: createTop('triplets', 'attempts'),
     decided: ({ attempt, logged }, decision, isReturn) => {
       const { verdict, reason, delaySeconds } = decision;
       outcome.attempts += 1;

@@ -4,6 +4,8 @@
  * after that time until it passes.
  */
 import type { KeyedAttempt } from '../greylist/decide.js';
+import { keyOf } from './key.js';
+import { createRows } from './rows.js';
 
 /** A deferred message that is taken to come back. */
 export interface AssumedRetry {
@@ -61,12 +63,17 @@ function siftDown(heap: AssumedRetry[]): void {
 /** No retries yet; `assumedSeconds` holds for senders the log tells nothing of. */
 export function createRetries(assumedSeconds: number): Retries {
   const heap: AssumedRetry[] = [];
-  const learned = new Map<string, number>();
+  let learned = createRows(1);
   function learn(senderDomain: string, seconds: number): void {
-    const before = learned.get(senderDomain);
-    if (before === undefined && learned.size >= mostLearned) learned.clear();
-    // The latest retry counts half: senders change their ways.
-    learned.set(senderDomain, before === undefined ? seconds : Math.round((before + seconds) / 2));
+    const key = keyOf(senderDomain);
+    const known = learned.find(key);
+    if (known >= 0) {
+      // The latest retry counts half: senders change their ways.
+      learned.set(known, 0, Math.round((learned.get(known, 0) + seconds) / 2));
+      return;
+    }
+    if (learned.count >= mostLearned) learned = createRows(1);
+    learned.set(learned.add(key), 0, seconds);
   }
   const push = (retry: AssumedRetry) => {
     heap.push(retry);
@@ -74,7 +81,8 @@ export function createRetries(assumedSeconds: number): Retries {
   };
   return {
     schedule: (attempt, senderDomain) => {
-      const intervalSeconds = Math.max(shortestSeconds, learned.get(senderDomain) ?? assumedSeconds);
+      const known = learned.find(keyOf(senderDomain));
+      const intervalSeconds = Math.max(shortestSeconds, known < 0 ? assumedSeconds : learned.get(known, 0));
       push({ time: attempt.time + intervalSeconds, attempt, intervalSeconds, senderDomain });
     },
     due: (time) => {

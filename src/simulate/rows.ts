@@ -1,16 +1,15 @@
 /**
- * Numbers remembered by triplet: a table of rows, made for half a million strangers. A row is a fixed number of columns in one
- * array, which no garbage collector has to walk through, and a triplet's text is not kept: it is told from others by 64 bits made of
- * it. Among a million triplets, two share them with a probability of 1 in 30 million.
+ * Numbers remembered by key: a table of rows, made for half a million strangers. A row is a fixed number of columns in one array, which
+ * no garbage collector has to walk through.
  */
-import type { Triplet } from '../greylist/triplet.js';
+import type { Key } from './key.js';
 
 export interface Rows {
   readonly count: number;
-  /** The triplet's row; −1 when it has none. */
-  find(triplet: Triplet): number;
-  /** A new row for a triplet that has none; its columns are NaN. Rows are numbered from 0 in the order they come. */
-  add(triplet: Triplet): number;
+  /** The key's row; −1 when it has none. */
+  find(key: Key): number;
+  /** A new row for a key that has none; its columns are NaN. Rows are numbered from 0 in the order they come. */
+  add(key: Key): number;
   get(row: number, column: number): number;
   set(row: number, column: number, value: number): void;
   /** Drops all rows but those to be kept, which keep their order; `moved` is told where each of them goes, never upwards. */
@@ -21,41 +20,12 @@ const leastRows = 1024;
 
 /** An empty table of so many columns. */
 export function createRows(columns: number): Rows {
-  // Behind the columns, each row holds its triplet's hashes.
+  // Behind the columns, each row holds its key.
   const width = columns + 2;
   let values = new Float64Array(leastRows * width);
   let count = 0;
   /** Row numbers plus one, in the place that the hash tells or the next free one behind it; at most half full. */
   let places = new Int32Array(2 * leastRows);
-  // Other than in the run before: whoever writes to the log cannot choose triplets that are taken for one another.
-  const start = [Math.random(), Math.random()].map((part) => Math.floor(part * 2 ** 32)) as [number, number];
-  let low = 0;
-  let high = 0;
-  let last: Triplet | undefined;
-
-  const mix = (text: string) => {
-    let [one, other] = [low, high];
-    for (let index = 0; index < text.length; index += 1) {
-      const code = text.charCodeAt(index);
-      one = Math.imul(one ^ code, 0x9e3779b1);
-      other = Math.imul(other ^ code, 0x5f356495);
-    }
-    // No character has this code: it ends the text.
-    low = Math.imul(one ^ 0x10001, 0x85ebca77);
-    high = Math.imul(other ^ 0x10001, 0xc2b2ae3d);
-  };
-  /** Both halves with all bits mixed, as in MurmurHash3's finalizer. */
-  const digest = (triplet: Triplet) => {
-    if (triplet === last) return;
-    last = triplet;
-    [low, high] = start;
-    mix(triplet.client);
-    mix(triplet.sender);
-    mix(triplet.recipient);
-    const [one, other] = [low, high];
-    low = Math.imul(one ^ (one >>> 16), 0x85ebca6b) ^ Math.imul(other ^ (other >>> 13), 0xc2b2ae35);
-    high = Math.imul(other ^ (other >>> 16), 0x85ebca6b) ^ Math.imul(low ^ (low >>> 13), 0xc2b2ae35);
-  };
   const put = (row: number) => {
     const mask = places.length - 1;
     let place = (values[row * width + columns] ?? 0) & mask;
@@ -74,8 +44,7 @@ export function createRows(columns: number): Rows {
     get count() {
       return count;
     },
-    find: (triplet) => {
-      digest(triplet);
+    find: ({ low, high }) => {
       const mask = places.length - 1;
       for (let place = low & mask; ; place = (place + 1) & mask) {
         const row = (places[place] ?? 0) - 1;
@@ -84,11 +53,11 @@ export function createRows(columns: number): Rows {
         if (values[at] === low && values[at + 1] === high) return row;
       }
     },
-    add: (triplet) => {
-      digest(triplet);
+    add: ({ low, high }) => {
       if ((count + 1) * width > values.length) grow();
       const at = count * width;
-      values.fill(NaN, at, at + columns);
+      // Of so few, a loop is faster than a call.
+      for (let column = 0; column < columns; column += 1) values[at + column] = NaN;
       values[at + columns] = low;
       values[at + columns + 1] = high;
       count += 1;
@@ -103,7 +72,7 @@ export function createRows(columns: number): Rows {
       let kept = 0;
       for (let row = 0; row < count; row += 1) {
         if (!isKept(row)) continue;
-        values.copyWithin(kept * width, row * width, (row + 1) * width);
+        if (kept < row) values.copyWithin(kept * width, row * width, (row + 1) * width);
         moved(row, kept);
         kept += 1;
       }

@@ -41,8 +41,6 @@ interface Pursuit {
   readonly clients: Set<string>;
 }
 
-type Waits = Record<'messages' | 'seconds', number>;
-
 const mostPursuits = 200_000;
 const mostNetworks = 64;
 /** Twice what a Top keeps. */
@@ -62,12 +60,12 @@ export function createSuggester(
   slowSeconds: number,
 ): Suggester {
   const pursuits = new Map<string, Pursuit>();
-  const pools = createTop<Waits>('seconds');
-  const slow = createTop<Waits>('seconds');
+  const pools = createTop('seconds', 'messages');
+  const slow = createTop('seconds', 'messages');
   /** The most networks that one message of a pool was tried from; of as many pools as matter, at most twice. */
   const widest = new Map<string, number>();
   /** By entry: what never came back of its clients, less what came back from elsewhere. */
-  const lost = createTop<{ triplets: number }>('triplets');
+  const lost = createTop('triplets');
 
   function makeRoom(): void {
     let excess = pursuits.size - mostPursuits;

@@ -37,7 +37,7 @@ test('a bucket begins at its bound', () => {
 });
 
 test('the largest sums come first, names of the same sum in their order', () => {
-  const top = createTop<{ messages: number; seconds: number }>('seconds');
+  const top = createTop('seconds', 'messages');
   top.add('b.example', { messages: 1, seconds: 10 });
   top.add('a.example', { messages: 1, seconds: 10 });
   top.add('c.example', { messages: 3, seconds: 5 });
@@ -55,7 +55,7 @@ test('the largest sums come first, names of the same sum in their order', () => 
 });
 
 test('however many names there are, those with large sums are kept', () => {
-  const top = createTop<{ triplets: number }>('triplets');
+  const top = createTop('triplets');
   top.add('spammer.example', { triplets: 1000 });
   for (let index = 0; index < 400_000; index += 1) top.add(`name${index}`, { triplets: 1 });
   const all = top.largest('triplets', Infinity);
