@@ -67,13 +67,13 @@ function parser(args: readonly string[], width: number, course: Course): Argv {
     });
   declareSettings(yargs, ['general']);
   for (const { name, positional, describe, load } of commands) {
+    let module: CommandModule | undefined;
     yargs.command({
       command: positional ? `${name} ${positional}` : name,
       describe,
-      builder: async (inner) => declareCommand(inner, await load(), name, course),
-      handler: async (argv) => {
-        await course.perform((await load()).run, argv);
-      },
+      builder: async (inner) => declareCommand(inner, (module = await load()), name, course),
+      // At once: yargs then makes the text of the help, wanted or not, while the command waits for something.
+      handler: (argv) => course.perform(module?.run, argv),
     });
   }
   return yargs;

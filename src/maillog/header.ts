@@ -70,7 +70,10 @@ const programsOfLength = Array.from({ length: 17 }, (_, length) =>
 /** The program whose name, the last part of a tag, ends at `end`. */
 function programOf(line: string, start: number, end: number): Program {
   let nameAt = end;
-  for (; nameAt > start; nameAt -= 1) if (line.charCodeAt(nameAt - 1) === slash) break;
+  for (; nameAt > start; nameAt -= 1) {
+    const code = line.charCodeAt(nameAt - 1);
+    if (code === slash || code === blank) break;
+  }
   for (const [name, program] of programsOfLength[end - nameAt] ?? []) {
     if (line.startsWith(name, nameAt)) return program;
   }
@@ -116,13 +119,6 @@ function processAt(line: string, end: number): number {
   return line.charCodeAt(at) === 91 ? at : end;
 }
 
-/** Where the tag begins that ends at `end`. */
-function tagAt(line: string, at: number, end: number): number {
-  let start = end;
-  while (start > at && line.charCodeAt(start - 1) !== blank) start -= 1;
-  return start;
-}
-
 /** The header that begins at `at`, behind the time stamp; undefined when the line has none. */
 export function readHeader(line: string, at: number): Header | undefined {
   const stampedAgain = scanStamp(line, at);
@@ -131,7 +127,7 @@ export function readHeader(line: string, at: number): Header | undefined {
   const colon = line.indexOf(': ', at);
   if (colon < 0) return undefined;
   const process = processAt(line, colon);
-  const program = programOf(line, tagAt(line, at, process), process);
+  const program = programOf(line, at, process);
   let text = colon + 2;
   if (line.charCodeAt(text) === 91 && line.startsWith('[ID ', text)) {
     const close = line.indexOf('] ', text);

@@ -44,7 +44,8 @@ function isLeap(year: number): boolean {
 
 /** The hour a stamp lies in, found once for all its lines. */
 interface Hour {
-  readonly key: string;
+  /** Hours since the year 0, if all months had 31 days. */
+  readonly key: number;
   readonly start: number;
   /** Clocks show it twice. */
   readonly isRepeated: boolean;
@@ -56,7 +57,7 @@ function createCalendar(options: StampOptions) {
   const localTime = options.localTime ?? processLocalTime;
   const latest = options.year === undefined ? options.writtenAt + day : Infinity;
   let yearless: { month: number; day: number; year: number } | undefined;
-  let hour: Hour = { key: '', start: 0, isRepeated: false, isSecondPass: false };
+  let hour: Hour = { key: -1, start: 0, isRepeated: false, isSecondPass: false };
 
   const fits = (year: number, stamp: Stamp, limit: number) =>
     (stamp.month !== 1 || stamp.day < 29 || isLeap(year)) &&
@@ -92,7 +93,7 @@ function createCalendar(options: StampOptions) {
       return Date.UTC(year, stamp.month, stamp.day) / 1000 + stamp.clockSeconds - stamp.zoneSeconds;
     }
     const hours = Math.floor(stamp.clockSeconds / 3600);
-    const key = `${year} ${stamp.month} ${stamp.day} ${hours}`;
+    const key = ((year * 12 + stamp.month) * 31 + stamp.day - 1) * 24 + hours;
     if (key !== hour.key) {
       const start = localTime(year, stamp.month, stamp.day, hours);
       const next = localTime(year, stamp.month, stamp.day, hours + 1);

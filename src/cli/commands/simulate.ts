@@ -5,9 +5,7 @@ import { readInteger } from '../../config/value.js';
 import { Failure } from '../../greylist/failure.js';
 import { printable } from '../../greylist/printable.js';
 import type { FollowOptions, Reading } from '../../maillog/read.js';
-import { registrableDomain } from '../../names/domain.js';
 import type { Terminal } from '../../output/terminal.js';
-import { createSuggester } from '../../simulate/suggest.js';
 import { declareSettings, givenSettings, readOption, tolerateServerSettings } from '../arguments.js';
 import {
   refuseProblems,
@@ -26,13 +24,7 @@ import {
 import { followUntilSignal, liveLine, standardInput } from '../simulation/live.js';
 import { assumedRetry, declareLog, logOptions, type LogOptions } from '../simulation/options.js';
 import { readLog } from '../simulation/reading.js';
-import {
-  beginRuns,
-  replayAll,
-  type RehearsalOptions,
-  type Run,
-  type ShowDecision,
-} from '../simulation/rehearsal.js';
+import type { RehearsalOptions, Run, ShowDecision } from '../simulation/rehearsal.js';
 import { printComparison, printOutcome, printReading, printSuggestions } from '../simulation/report.js';
 import { combinations } from '../simulation/sweep.js';
 
@@ -95,7 +87,6 @@ function requestOf(argv: Arguments, outside: Process): Request {
   const isWithDb = argv['with-db'] === true;
   const wantsEach = argv['decisions'] === true;
   const sweeps = sweepsOf(argv);
-  const slowSeconds = Math.max(3600, 4 * values.delay);
   refuseTogether(isWithDb && values.privacy, '--with-db', '--privacy: hashes cannot be compared with a log');
   refuseTogether(wantsEach && sweeps.length > 0, '--decisions', '--sweep');
   const request = {
@@ -106,7 +97,7 @@ function requestOf(argv: Arguments, outside: Process): Request {
     assumedRetrySeconds: assumedRetry(argv),
     top: readOption(argv, 'top', (text) => readInteger(text, 1, 10_000)) ?? 10,
     follow: followUntilSignal(argv, outside),
-    suggester: argv['suggest'] === true ? createSuggester(registrableDomain, slowSeconds) : undefined,
+    wantsSuggestions: argv['suggest'] === true,
     combinations: combinations(sweeps, givenSettings(argv), (given) => resolveGiven(given, outside)),
   };
   for (const { resolved } of request.combinations) refuseProblems(resolved);
@@ -119,6 +110,8 @@ export async function run(argv: Arguments, outside: Process): Promise<number> {
   const { values, log, follow, wantsEach } = request;
   keepHeapSmall();
   const reading = readLog(log, outside.now(), () => standardInput(follow), follow);
+  // While the thread that reads begins.
+  const { beginRuns, replayAll } = await import('../simulation/rehearsal.js');
   const runs = await beginRuns(values, outside, request);
   const show = showDecisions(terminalFor(values, outside), wantsEach, values.json);
   await replayAll(reading, runs, log, outside, wantsEach || follow ? show : undefined);
@@ -148,14 +141,14 @@ function sweepsOf(argv: Arguments): string[] {
 async function report(
   reading: Reading,
   runs: readonly Run[],
-  { values, suggester, assumedRetrySeconds, top }: Request,
+  { values, assumedRetrySeconds, top }: Request,
   outside: Process,
 ): Promise<void> {
   const terminal = terminalFor(values, outside);
   const results = runs.map(({ combination, replay }) => ({ combination, outcome: replay.outcome }));
   const [first] = results;
   if (!first) return;
-  const suggestions = suggester?.suggestions(top);
+  const suggestions = runs[0]?.suggester?.suggestions(top);
   if (values.json) {
     const swept = results.map(({ combination, outcome }) => ({
       settings: combination.label,

@@ -12,7 +12,7 @@ import type { Reading } from '../../maillog/read.js';
 import { registrableDomain } from '../../names/domain.js';
 import { createProgress } from '../../output/progress.js';
 import { createReplay, type Replay } from '../../simulate/replay.js';
-import type { Suggester } from '../../simulate/suggest.js';
+import { createSuggester, type Suggester } from '../../simulate/suggest.js';
 import { MemoryStore } from '../../store/memory.js';
 import type { Match, Whitelist } from '../../whitelist/matcher.js';
 import { hasDatabase, withExistingStore, withStore, type Process } from '../context.js';
@@ -24,6 +24,8 @@ import type { Combination } from './sweep.js';
 export interface Run {
   readonly combination: Combination;
   readonly replay: Replay;
+  /** Only with the first: one reading of the log is evidence once. */
+  readonly suggester: Suggester | undefined;
 }
 
 export interface RehearsalOptions {
@@ -32,7 +34,7 @@ export interface RehearsalOptions {
   readonly assumedRetrySeconds: number;
   /** Begin with what the database remembers. */
   readonly isWithDb: boolean;
-  readonly suggester: Suggester | undefined;
+  readonly wantsSuggestions: boolean;
 }
 
 /** Calls `use` with the database where there is one that can be read; the rehearsal does without it otherwise, and says so. */
@@ -73,19 +75,21 @@ async function preload(runs: readonly Run[], store: Store): Promise<void> {
 
 /** Begins a rehearsal under each combination, with all whitelists. */
 export function beginRuns(values: Values, outside: Process, options: RehearsalOptions): Promise<Run[]> {
-  const { combinations, assumedRetrySeconds, isWithDb, suggester } = options;
+  const { combinations, assumedRetrySeconds, isWithDb, wantsSuggestions } = options;
+  const slowSeconds = Math.max(3600, 4 * values.delay);
   return withReadableStore(values, outside, isWithDb, async (store) => {
     const match = remembered(await loadLists(values, store, outside.stderr));
     const runs = combinations.map((combination, index): Run => {
+      const isWatched = wantsSuggestions && index === 0;
+      const suggester = isWatched ? createSuggester(registrableDomain, slowSeconds) : undefined;
       const replay = createReplay({
         settings: settingsOf(combination.resolved.values),
         assumedRetrySeconds,
         match,
         domainOf: registrableDomain,
-        // One reading of the log is evidence once.
-        suggester: index === 0 ? suggester : undefined,
+        suggester,
       });
-      return { combination, replay };
+      return { combination, replay, suggester };
     });
     if (isWithDb) await preload(runs, store);
     return runs;
