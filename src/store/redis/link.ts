@@ -67,6 +67,8 @@ function nodeOptions({ address, tlsAuthority, connectMs }: LinkOptions) {
     disableOfflineQueue: true,
     disableClientInfo: true,
     maintNotifications: 'disabled' as const,
+    // A timer a command is dear; connection.ts has one for all that is asked at once.
+    commandOptions: { timeout: 0 },
     ...(user !== undefined && { username: user }),
     ...(password !== undefined && { password }),
     socket: {
