@@ -46,7 +46,7 @@ async function startRedis(program: string, folder: string): Promise<Redis> {
 }
 
 interface Effort {
-  /** How often servers asked Redis and waited: each batch reads once, and runs a script at least once. */
+  /** How often servers asked Redis and waited: each batch is read or guessed, and runs a script at least once. */
   readonly roundTrips: number;
   readonly cpuSeconds: number;
 }

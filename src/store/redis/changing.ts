@@ -7,7 +7,7 @@ import type { Triplet } from '../../greylist/triplet.js';
 import { addUp, exchange, type Write } from './exchange.js';
 import { groupsOf, slotOf } from './keys.js';
 import type { Link } from './link.js';
-import { readAll } from './settle.js';
+import { readAll } from './reading.js';
 import { readClient, readEntry, secondsToLive, writeClient, writeEntry } from './values.js';
 import { WaitingTally, type WaitingCounts } from './waiting.js';
 

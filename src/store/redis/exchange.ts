@@ -8,10 +8,10 @@ import { ErrorReply } from 'redis';
 import { listOf, type Link, type Reply } from './link.js';
 
 /**
- * KEYS: n that were read, then those that are counted in. ARGV: n, the n values that were read ('' for none); m, and m times the number
- * of a key, its new value ('' removes it), its seconds to live ('' leaves them); then to the end command, number of a key, how many
- * arguments, and these.
- * Returns nothing when done, else the n values that are there.
+ * KEYS: n that were read, then others. ARGV: n, the n values that were read ('' for none); the number of a key that must not be there, 0
+ * for none; m, and m times the number of a key, its new value ('' removes it), its seconds to live ('' leaves them); then to the end
+ * command, number of a key, how many arguments, and these.
+ * Returns nothing when done; else the n values that are there, or none of them where it is the key that must not be.
  */
 const script = `
 local n = tonumber(ARGV[1])
@@ -22,10 +22,12 @@ for i = 1, n do
   found[i] = value or ''
   if found[i] ~= ARGV[i + 1] then same = false end
 end
+local absent = KEYS[tonumber(ARGV[n + 2])]
+if absent and redis.call('EXISTS', absent) == 1 then return {} end
 if not same then return found end
 local kinds = {BITFIELD = 'string', HINCRBY = 'hash', HSET = 'hash', ZADD = 'zset'}
 local checked = {}
-local i = n + 3 + 3 * tonumber(ARGV[n + 2])
+local i = n + 4 + 3 * tonumber(ARGV[n + 3])
 while i <= #ARGV do
   local key = KEYS[tonumber(ARGV[i + 1])]
   if not checked[key] then
@@ -35,7 +37,7 @@ while i <= #ARGV do
   end
   i = i + 3 + tonumber(ARGV[i + 2])
 end
-local at = n + 2
+local at = n + 3
 for _ = 1, tonumber(ARGV[at]) do
   local key, value, seconds = KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2], ARGV[at + 3]
   if value == '' then redis.call('DEL', key)
@@ -72,6 +74,8 @@ export interface Exchange {
   readonly expected: ReadonlyMap<string, string>;
   readonly writes: ReadonlyMap<string, Write>;
   readonly additions: readonly Addition[];
+  /** A key that must not be there, whatever is in it. */
+  readonly absent?: string | undefined;
 }
 
 /** Runs a script that the server may not know yet. */
@@ -92,26 +96,29 @@ export async function evaluate(
   }
 }
 
-/** Resolves to undefined when all was done; to what is there now, by key, when something had changed and nothing was done. */
+/**
+ * Resolves to undefined when all was done; to what is there now, by key, when something had changed and nothing was done; to nothing by any
+ * key when nothing was done because of the key that must not be there.
+ */
 export async function exchange(
   link: Link,
-  { expected, writes, additions }: Exchange,
+  { expected, writes, additions, absent }: Exchange,
 ): Promise<Map<string, string> | undefined> {
   const read = [...expected.keys()];
   const numbers = new Map(read.map((key, index) => [key, String(index + 1)]));
   const keys = [...read];
-  for (const { key } of additions) {
-    if (!numbers.has(key)) numbers.set(key, String(keys.push(key)));
-  }
+  const others = [...(absent === undefined ? [] : [absent]), ...additions.map(({ key }) => key)];
+  for (const key of others) if (!numbers.has(key)) numbers.set(key, String(keys.push(key)));
   const number = (key: string) => numbers.get(key) ?? '';
-  const all = [String(read.length), ...expected.values(), String(writes.size)];
+  const all = [String(read.length), ...expected.values()];
+  all.push(absent === undefined ? '0' : number(absent), String(writes.size));
   for (const [key, { value, seconds }] of writes) all.push(number(key), value ?? '', String(seconds ?? ''));
   for (const { command, key, args } of additions)
     all.push(command, number(key), String(args.length), ...args);
   const reply = await evaluate(link, script, sha, keys, all);
   if (reply === null) return undefined;
   const now = listOf(reply);
-  return new Map(read.map((key, index) => [key, String(now[index])]));
+  return new Map(now.map((value, index) => [read[index] ?? '', String(value)]));
 }
 
 /** Adds without having read anything. */

@@ -12,7 +12,7 @@ import type {
 import { comparison, matches, waitingCounter } from '../listing.js';
 import type { Connection } from './connection.js';
 import { layoutVersion, type Keys } from './keys.js';
-import { readAll } from './settle.js';
+import { readAll } from './reading.js';
 import { scan, scanStep } from './scanning.js';
 import { listed } from './site.js';
 import { readClient, readEntry } from './values.js';

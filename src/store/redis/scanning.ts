@@ -1,7 +1,7 @@
 /** Looking at all that is there, in steps that are short for Redis, in an order of its own. */
 import type { Connection } from './connection.js';
 import { listOf, type Link } from './link.js';
-import { readAll } from './settle.js';
+import { readAll } from './reading.js';
 
 /** Keys Redis looks at in one step: well below a millisecond of its time. */
 const stepKeys = 1000;

@@ -1,86 +1,34 @@
 /**
- * Settling a batch: one round trip reads all it may depend on, one writes and counts. When another server was there in between, what
- * it left comes back instead, and the batch is decided anew. In a cluster each part of the batch whose keys share a slot goes by itself,
- * and counts follow when all parts are written.
+ * Settling a batch: it is decided by what guesses.ts believes to be there, or one round trip reads it, and one writes and counts. When
+ * something else is there, that comes back instead, and the batch is decided anew. In a cluster nothing is guessed, each part of the batch
+ * whose keys share a slot goes by itself, and counts follow when all parts are written.
  */
-import {
-  decide,
-  type Decision,
-  type KeyedAttempt,
-  type Memory,
-  type PreparedAttempt,
-} from '../../greylist/decide.js';
+import { decide, type Decision, type Memory, type PreparedAttempt } from '../../greylist/decide.js';
 import { Failure } from '../../greylist/failure.js';
 import { attemptsOf, delayClass, tallyHour } from '../tally.js';
 import { addUp, exchange, type Addition, type Write } from './exchange.js';
-import { groupsOf, slotOf, tagOf, type Keys } from './keys.js';
-import { listOf, type Link } from './link.js';
+import type { Guesses } from './guesses.js';
+import { groupsOf, tagOf, type Keys } from './keys.js';
+import type { Link } from './link.js';
+import { readAll, readWindows } from './reading.js';
 import { readClient, readEntry, secondsToLive, writeClient, writeEntry } from './values.js';
 import { WaitingTally, type WaitingCounts } from './waiting.js';
 
 /** Each time at least one other server has got on; so many in a row do not happen. */
 const mostTries = 1000;
 
-/** An attempt and its place in the batch. */
+/** An attempt, its place in the batch, and the keys it depends on; '' for those of one that depends on none. */
 interface Placed {
   readonly index: number;
   readonly attempt: PreparedAttempt;
+  readonly entryKey: string;
+  readonly clientKey: string;
 }
 
 interface Decided {
   readonly decisions: readonly Decision[];
   readonly writes: ReadonlyMap<string, Write>;
   readonly waiting: WaitingTally;
-}
-
-/** Reads texts by key; '' where there is none. */
-export async function readAll(link: Link, keys: readonly string[]): Promise<Map<string, string>> {
-  const parts = link.isCluster ? [...groupsOf(keys, slotOf).values()] : [keys];
-  const read = new Map<string, string>();
-  await Promise.all(
-    parts.map(async (part) => {
-      const [first] = part;
-      const values = first === undefined ? [] : listOf(await link.send(first, ['MGET', ...part]));
-      for (const [index, key] of part.entries()) read.set(key, String(values[index] ?? ''));
-    }),
-  );
-  return read;
-}
-
-async function readWindows(
-  link: Link,
-  keys: Keys,
-  recipients: readonly string[],
-): Promise<Map<string, number>> {
-  const key = keys.site('windows');
-  const values = recipients.length === 0 ? [] : listOf(await link.send(key, ['HMGET', key, ...recipients]));
-  const open = new Map<string, number>();
-  for (const [index, recipient] of recipients.entries()) {
-    const until = values[index];
-    if (typeof until === 'string') open.set(recipient, Number(until));
-  }
-  return open;
-}
-
-/** Reads what an attempt depends on. */
-export async function recall(
-  link: Link,
-  keys: Keys,
-  attempt: Pick<KeyedAttempt, 'triplet' | 'address'>,
-): Promise<Memory> {
-  const [entryKey, clientKey] = [keys.entry(attempt.triplet), keys.client(attempt.address)];
-  const { recipient } = attempt.triplet;
-  const [read, windows] = await Promise.all([
-    readAll(link, [entryKey, clientKey]),
-    readWindows(link, keys, [recipient]),
-  ]);
-  const [entry, client] = [read.get(entryKey), read.get(clientKey)];
-  const openUntil = windows.get(recipient);
-  return {
-    entry: entry ? readEntry(entryKey, entry) : undefined,
-    client: client ? readClient(clientKey, client) : undefined,
-    ...(openUntil !== undefined && { openUntil }),
-  };
 }
 
 /** Decides in order, each attempt seeing what the earlier ones left. */
@@ -90,14 +38,12 @@ function decideAll(
   values: ReadonlyMap<string, string>,
   windows: ReadonlyMap<string, number>,
 ): Decided {
-  const { keys } = counts;
   const waiting = new WaitingTally(counts);
   const writes = new Map<string, Write>();
   const current = (key: string) => writes.get(key)?.value ?? values.get(key) ?? '';
-  const decisions = batch.map(({ attempt }) => {
+  const decisions = batch.map(({ attempt, entryKey, clientKey }) => {
     if (attempt.exemption !== undefined) return decide(attempt, {}).decision;
-    const { triplet, address, time, rules } = attempt;
-    const [entryKey, clientKey] = [keys.entry(triplet), keys.client(address)];
+    const { triplet, time, rules } = attempt;
     const [entryText, clientText] = [current(entryKey), current(clientKey)];
     const before: Memory = {
       entry: entryText ? readEntry(entryKey, entryText) : undefined,
@@ -154,12 +100,10 @@ function additionsOf(batch: readonly Placed[], decisions: readonly Decision[], k
 }
 
 /** The keys of entries and auto-whitelist records that a batch depends on. */
-function keysOf(batch: readonly Placed[], keys: Keys): string[] {
+function keysOf(batch: readonly Placed[]): string[] {
   const found = new Set<string>();
-  for (const { attempt } of batch) {
-    if (attempt.exemption === undefined)
-      found.add(keys.entry(attempt.triplet)).add(keys.client(attempt.address));
-  }
+  for (const { attempt, entryKey, clientKey } of batch)
+    if (attempt.exemption === undefined) found.add(entryKey).add(clientKey);
   return [...found];
 }
 
@@ -184,8 +128,17 @@ async function writeElsewhere(
   return found;
 }
 
+/** A part that is written; after one try when it was decided by what is there. */
+interface Settled extends Decided {
+  readonly tries: number;
+}
+
 interface Part {
   readonly batch: readonly Placed[];
+  /** What is read, or guessed, by key. */
+  readonly values: Map<string, string>;
+  /** Until when they are open, of the recipients whose windows are. Undefined where they were not read: then there are none at all. */
+  readonly windows: ReadonlyMap<string, number> | undefined;
   /** Of a cluster; undefined where all keys are in one place. */
   readonly tag?: string;
 }
@@ -194,35 +147,42 @@ interface Part {
 async function settlePart(
   link: Link,
   counts: WaitingCounts,
-  { batch, tag }: Part,
-  read: ReadonlyMap<string, string>,
-  windows: ReadonlyMap<string, number>,
-): Promise<Pick<Decided, 'decisions' | 'waiting'>> {
+  { batch, values, windows: known, tag }: Part,
+): Promise<Settled> {
   const { keys } = counts;
   const isHere = (key: string) => tag === undefined || key.includes(`{${tag}}`);
-  const values = new Map(keysOf(batch, keys).map((key) => [key, read.get(key) ?? '']));
-  for (let tries = 0; tries < mostTries; tries += 1) {
-    const { decisions, writes, waiting } = decideAll(batch, counts, values, windows);
+  const here = <T>(all: ReadonlyMap<string, T>) =>
+    tag === undefined ? all : new Map([...all].filter(([key]) => isHere(key)));
+  let windows = known;
+  for (let tries = 1; tries <= mostTries; tries += 1) {
+    const { decisions, writes, waiting } = decideAll(batch, counts, values, windows ?? new Map());
     const elsewhere = await writeElsewhere(link, values, writes, isHere);
     const isLate = [...elsewhere].some(([key, value]) => writes.get(key)?.value !== value);
     for (const [key, value] of elsewhere) values.set(key, value);
     if (isLate) continue;
-    const expected = new Map([...values].filter(([key]) => isHere(key)));
     const now = await exchange(link, {
-      expected,
-      writes: new Map([...writes].filter(([key]) => isHere(key))),
+      expected: here(values),
+      writes: here(writes),
       additions:
         tag === undefined
           ? [...additionsOf(batch, decisions, keys), ...waiting.additions(latest(batch))]
           : [],
+      absent: windows ? undefined : keys.site('windows'),
     });
     if (!now) {
       if (tag === undefined) waiting.done();
-      return { decisions, waiting };
+      return { decisions, writes, waiting, tries };
     }
+    if (now.size === 0) windows = await readWindows(link, keys, recipientsOf(batch));
     for (const [key, value] of now) values.set(key, value);
   }
   throw new Failure('other servers were always faster');
+}
+
+function recipientsOf(batch: readonly Placed[]): string[] {
+  const found = new Set<string>();
+  for (const { attempt } of batch) if (attempt.exemption === undefined) found.add(attempt.triplet.recipient);
+  return [...found];
 }
 
 /** The time of a batch. */
@@ -234,31 +194,53 @@ function latest(batch: readonly Placed[]): number {
 export async function settle(
   link: Link,
   counts: WaitingCounts,
+  guesses: Guesses,
   attempts: readonly PreparedAttempt[],
 ): Promise<Decision[]> {
   const { keys } = counts;
-  const batch = attempts.map((attempt, index) => ({ index, attempt }));
-  const recipients = new Set<string>();
-  for (const attempt of attempts)
-    if (attempt.exemption === undefined) recipients.add(attempt.triplet.recipient);
-  const [read, windows] = await Promise.all([
-    readAll(link, keysOf(batch, keys)),
-    readWindows(link, keys, [...recipients]),
-    recipients.size > 0 && counts.refresh(link, latest(batch)),
+  const batch = attempts.map((attempt, index): Placed => {
+    if (attempt.exemption !== undefined) return { index, attempt, entryKey: '', clientKey: '' };
+    const [entryKey, clientKey] = [keys.entry(attempt.triplet), keys.client(attempt.address)];
+    return { index, attempt, entryKey, clientKey };
+  });
+  const all = keysOf(batch);
+  const isGuess = !link.isCluster && all.length > 0 && guesses.isTime();
+  const [values, windows] = await Promise.all([
+    isGuess ? guesses.ofAll(all) : readAll(link, all),
+    isGuess ? undefined : readWindows(link, keys, recipientsOf(batch)),
+    all.length > 0 && counts.refresh(link, latest(batch)),
   ]);
-  if (!link.isCluster) return [...(await settlePart(link, counts, { batch }, read, windows)).decisions];
+  if (link.isCluster) return settleParts(link, counts, batch, values, windows);
+  const { decisions, writes, tries } = await settlePart(link, counts, { batch, values, windows });
+  if (isGuess) guesses.was(tries === 1);
+  for (const [key, before] of values) {
+    const after = writes.get(key)?.value ?? before;
+    // A triplet that is new most often never comes back.
+    if (after && (before || keys.addressOf(key) !== undefined)) guesses.see(key, after);
+  }
+  return [...decisions];
+}
 
-  const exempt = batch.filter(({ attempt }) => attempt.exemption !== undefined);
-  const keyed = batch.filter(({ attempt }) => attempt.exemption === undefined);
-  const tags = groupsOf(keyed, ({ attempt }) =>
-    attempt.exemption === undefined ? tagOf(attempt.triplet.client) : '',
+/** In a cluster. */
+async function settleParts(
+  link: Link,
+  counts: WaitingCounts,
+  batch: readonly Placed[],
+  values: ReadonlyMap<string, string>,
+  windows: ReadonlyMap<string, number> = new Map(),
+): Promise<Decision[]> {
+  const tags = groupsOf(
+    batch.filter(({ attempt }) => attempt.exemption === undefined),
+    ({ attempt }) => (attempt.exemption === undefined ? tagOf(attempt.triplet.client) : ''),
   );
   const decisions: Decision[] = [];
   const tallies: WaitingTally[] = [];
-  for (const { index, attempt } of exempt) decisions[index] = decide(attempt, {}).decision;
+  for (const { index, attempt } of batch)
+    if (attempt.exemption !== undefined) decisions[index] = decide(attempt, {}).decision;
   await Promise.all(
     Array.from(tags, async ([tag, part]) => {
-      const settled = await settlePart(link, counts, { batch: part, tag }, read, windows);
+      const own = new Map(keysOf(part).map((key) => [key, values.get(key) ?? '']));
+      const settled = await settlePart(link, counts, { batch: part, values: own, windows, tag });
       tallies.push(settled.waiting);
       for (const [at, { index }] of part.entries()) {
         const decision = settled.decisions[at];
@@ -267,7 +249,7 @@ export async function settle(
     }),
   );
   const counted = tallies.flatMap((tally) => tally.additions(latest(batch)));
-  await addUp(link, [...additionsOf(batch, decisions, keys), ...counted]);
+  await addUp(link, [...additionsOf(batch, decisions, counts.keys), ...counted]);
   for (const tally of tallies) tally.done();
   return decisions;
 }

@@ -8,11 +8,13 @@ import type { ListedEntry, Store, StoredEntry } from '../../greylist/store.js';
 import * as changing from './changing.js';
 import { keepConnected, type Connection } from './connection.js';
 import { problemsOf } from './checking.js';
+import { Guesses } from './guesses.js';
 import { createKeys, layoutVersion, type Keys } from './keys.js';
 import type { Link, RedisAddress } from './link.js';
 import * as listing from './listing.js';
 import { scanStep } from './scanning.js';
-import { recall, settle } from './settle.js';
+import { recall } from './reading.js';
+import { settle } from './settle.js';
 import { newSeed, readSeed, WaitingCounts } from './waiting.js';
 import * as site from './site.js';
 
@@ -81,11 +83,12 @@ function storeOn(
 ): RedisStore {
   const { keys } = counts();
   const use = <T>(work: (link: Link) => Promise<T>) => connection.use(work);
+  const guesses = new Guesses();
   let purgeFrom: string | undefined;
   let sorted: readonly StoredEntry[] = [];
 
   return {
-    settle: (attempts) => use((link) => settle(link, counts(), attempts)),
+    settle: (attempts) => use((link) => settle(link, counts(), guesses, attempts)),
     recall: (triplet, address) => use((link) => recall(link, keys, { triplet, address })),
     entries: (filter, limit, from) => listing.entries(connection, keys, filter, limit, from),
     sorted: async (filter, order, limit, from) => {
