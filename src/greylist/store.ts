@@ -103,6 +103,25 @@ export interface HourlyDelay extends DelayTally {
   readonly hour: number;
 }
 
+/** Counts on their way from one store into another. */
+export interface CountsMove {
+  /** Never given to another move. */
+  readonly id: string;
+  readonly tallies: readonly Tally[];
+  readonly delays: readonly HourlyDelay[];
+}
+
+/** A store whose counts can be moved into another: each arrives once, whatever happens on the way. */
+export interface CountsSource {
+  /**
+   * Takes about `limit` counts out, oldest first, and keeps them as a move: gives the same again until that is done, also after a
+   * crash. Resolves to undefined when there is nothing to move.
+   */
+  takeCounts(limit: number): Promise<CountsMove | undefined>;
+  /** Forgets a move whose counts have been added elsewhere. */
+  countsMoved(id: string): Promise<void>;
+}
+
 /** Waiting entries that have something in common. */
 export interface WaitingGroup {
   /** A sender domain (what follows the first @; all of a sender without one), client key or recipient. */
@@ -218,8 +237,8 @@ export interface Store {
   delays(since: number): Promise<DelayTally[]>;
   /** The same by the hour, of all hours. */
   hourlyDelays(): Promise<HourlyDelay[]>;
-  /** Adds what was counted elsewhere to what was counted here. */
-  addCounts(tallies: readonly Tally[], delays: readonly HourlyDelay[]): Promise<void>;
+  /** Adds what was counted elsewhere to what was counted here, in one step; a move that was added before changes nothing. */
+  addCounts(move: CountsMove): Promise<void>;
   /** The largest groups of waiting entries, largest first. Numbers are exact; of a great many entries one that is as large may be missed. */
   waiting(query: WaitingQuery): Promise<Waiting>;
   /** Removes about `limit` counts of hours before `before`, oldest first; `done` when none are left. */

@@ -1,15 +1,18 @@
 /**
  * A shared store with a local one for the time it is away. What is settled meanwhile is settled by what the local one remembers: all are
  * strangers to it, but who comes back passes. When the shared store answers again, what the local one has learned is merged into it, by
- * the rules of `merge` for entries and added for counts, and taken out of the local one.
+ * the rules of `merge` for entries and added for counts, and taken out of the local one. Whenever the process is killed, and whichever
+ * answer is lost, that is done again: merging twice changes nothing, and counts go as moves, which the shared store adds once.
  */
 import { reasonOf } from '../greylist/failure.js';
-import { allClients, allEntries, type Store } from '../greylist/store.js';
+import { allClients, allEntries, type CountsSource, type Store } from '../greylist/store.js';
 
 /** How often a store that is away is asked whether it is back. */
 const probeMs = 1000;
 /** Entries that are merged in one step. */
 const stepEntries = 500;
+/** Counts that are moved in one step. */
+const stepCounts = 1000;
 
 /** Hears of the change, with the reason, and of the return, with how many entries were merged back. */
 export interface FallbackEvents {
@@ -17,37 +20,41 @@ export interface FallbackEvents {
   readonly back: (entries: number) => void;
 }
 
-async function pagesOf<T>(items: AsyncIterable<T>): Promise<T[][]> {
-  const pages: T[][] = [[]];
+async function* inSteps<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
+  let step: T[] = [];
   for await (const item of items) {
-    if (pages.at(-1)?.length === stepEntries) pages.push([]);
-    pages.at(-1)?.push(item);
+    step.push(item);
+    if (step.length < stepEntries) continue;
+    yield step;
+    step = [];
   }
-  return pages.filter((page) => page.length > 0);
+  if (step.length > 0) yield step;
 }
 
-async function moveCounts(local: Store, shared: Store): Promise<void> {
-  const [tallies, delays] = [await local.tallies(0), await local.hourlyDelays()];
-  const last = tallies.at(-1)?.hour;
-  if (last === undefined) return;
-  // Out first: what were added twice could not be told from what happened.
-  while (!(await local.forgetTallies(last + 1, Number.MAX_SAFE_INTEGER)).done);
-  await shared.addCounts(tallies, delays).catch(async (error: unknown) => {
-    await local.addCounts(tallies, delays);
-    throw error;
-  });
+/** A move whose addition failed, or whose answer was lost, is the first of the next time. */
+async function moveCounts(local: CountsSource, shared: Store): Promise<void> {
+  for (let move; (move = await local.takeCounts(stepCounts));) {
+    await shared.addCounts(move);
+    await local.countsMoved(move.id);
+  }
 }
 
-/** Moves what `local` remembers but counts; resolves to how many entries. What was used again meanwhile stays for the next time. */
-async function mergeBack(local: Store, shared: Store): Promise<number> {
+/** Merges what `local` remembers but counts; it remembers it still. */
+async function copyEntries(local: Store, shared: Store): Promise<void> {
+  for await (const step of inSteps(allEntries(local, {}))) await shared.merge(step, []);
+  for await (const step of inSteps(allClients(local))) await shared.merge([], step);
+}
+
+/** The same, and takes it out; resolves to how many entries. What was used again meanwhile stays for the next time. */
+async function moveEntries(local: Store, shared: Store): Promise<number> {
   let moved = 0;
-  for (const page of await pagesOf(allEntries(local, {}))) {
-    await shared.merge(page, []);
-    moved += await local.remove(page, []);
+  for await (const step of inSteps(allEntries(local, {}))) {
+    await shared.merge(step, []);
+    moved += await local.remove(step, []);
   }
-  for (const page of await pagesOf(allClients(local))) {
-    await shared.merge([], page);
-    await local.remove([], page);
+  for await (const step of inSteps(allClients(local))) {
+    await shared.merge([], step);
+    await local.remove([], step);
   }
   return moved;
 }
@@ -55,7 +62,7 @@ async function mergeBack(local: Store, shared: Store): Promise<number> {
 /** `shared`, and `local` while that is away; resolves when it is known whether it is. Closes both. */
 export async function withFallback(
   shared: Store,
-  local: Store,
+  local: Store & CountsSource,
   { away, back }: FallbackEvents,
 ): Promise<Store> {
   let isAway = true;
@@ -66,11 +73,10 @@ export async function withFallback(
   async function probe(): Promise<void> {
     try {
       await shared.listedRevision();
-      let moved = await mergeBack(local, shared);
+      // While the local store decides it must know all it knew: who has passed stays passed.
+      await copyEntries(local, shared);
       isAway = false;
-      // What came while that was done.
-      moved += await mergeBack(local, shared);
-      // Not while attempts are counted there: what comes between reading and removing would be lost.
+      const moved = await moveEntries(local, shared);
       await moveCounts(local, shared);
       if (!isTold || moved > 0) back(moved);
     } catch (error) {

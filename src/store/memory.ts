@@ -13,6 +13,8 @@ import { mergeClients, mergeEntries, mergeListed, sameEntry } from '../greylist/
 import type { Rules } from '../greylist/settings.js';
 import type {
   ClientRemoval,
+  CountsMove,
+  CountsSource,
   DelayTally,
   EntryFilter,
   EntryOrder,
@@ -41,7 +43,7 @@ import { MemoryCounts } from './memorycounts.js';
 const separator = '\0';
 
 /** A store that forgets everything when the process ends: for rehearsals, and the model the other stores are held against. */
-export class MemoryStore implements Store {
+export class MemoryStore implements Store, CountsSource {
   readonly #entries = new Map<string, { readonly triplet: Triplet; readonly entry: Entry }>();
   #waiting = 0;
   /** How many of each client key wait. */
@@ -249,8 +251,18 @@ export class MemoryStore implements Store {
     return Promise.resolve(this.#counts.tallies(since));
   }
 
-  addCounts(tallies: readonly Tally[], delays: readonly HourlyDelay[]): Promise<void> {
-    this.#counts.add(tallies, delays);
+  addCounts(move: CountsMove): Promise<void> {
+    this.#counts.addMove(move);
+    return Promise.resolve();
+  }
+
+  /** All in one move. */
+  takeCounts(): Promise<CountsMove | undefined> {
+    return Promise.resolve(this.#counts.take());
+  }
+
+  countsMoved(id: string): Promise<void> {
+    this.#counts.moved(id);
     return Promise.resolve();
   }
 

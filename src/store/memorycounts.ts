@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import type { Decision, PreparedAttempt } from '../greylist/decide.js';
-import type { DelayTally, HourlyDelay, MoreToMerge, Tally } from '../greylist/store.js';
-import { attemptsOf, delayClass, tallyHour, tallyKey } from './tally.js';
+import type { CountsMove, DelayTally, HourlyDelay, MoreToMerge, Tally } from '../greylist/store.js';
+import { attemptsOf, delayClass, newestHour, tallyHour, tallyKey } from './tally.js';
 
 function delayKey({ hour, seconds }: HourlyDelay): string {
   return `${hour} ${seconds}`;
@@ -18,6 +19,9 @@ function keepLarger<T extends { readonly count: number }>(counts: Map<string, T>
 export class MemoryCounts {
   readonly #tallies = new Map<string, Tally>();
   readonly #delays = new Map<string, HourlyDelay>();
+  /** Moves that were added, with the newest hour of each. */
+  readonly #added = new Map<string, number>();
+  #outgoing: CountsMove | undefined;
 
   count(attempt: PreparedAttempt, decision: Decision): void {
     const { verdict, reason, delaySeconds } = decision;
@@ -29,6 +33,27 @@ export class MemoryCounts {
   add(tallies: readonly Tally[], delays: readonly HourlyDelay[]): void {
     for (const tally of tallies) add(this.#tallies, tallyKey(tally.hour, tally), tally);
     for (const delay of delays) add(this.#delays, delayKey(delay), delay);
+  }
+
+  /** Adds what a move brings, unless it did before. */
+  addMove({ id, tallies, delays }: CountsMove): void {
+    if (this.#added.has(id)) return;
+    this.#added.set(id, newestHour([...tallies, ...delays]));
+    this.add(tallies, delays);
+  }
+
+  /** Takes all out, or gives again what was taken and is not moved yet. */
+  take(): CountsMove | undefined {
+    const [tallies, delays] = [this.tallies(0), this.hourlyDelays()];
+    if (this.#outgoing || tallies.length + delays.length === 0) return this.#outgoing;
+    this.#tallies.clear();
+    this.#delays.clear();
+    this.#outgoing = { id: randomUUID(), tallies, delays };
+    return this.#outgoing;
+  }
+
+  moved(id: string): void {
+    if (this.#outgoing?.id === id) this.#outgoing = undefined;
   }
 
   /** Of two counts the larger. */
@@ -57,6 +82,7 @@ export class MemoryCounts {
   /** Removes the counts of hours before; says how many. */
   forget(before: number): number {
     let removed = 0;
+    for (const [id, hour] of this.#added) if (hour < before) this.#added.delete(id);
     for (const counts of [this.#tallies, this.#delays]) {
       for (const [key, { hour }] of counts) if (hour < before && counts.delete(key)) removed += 1;
     }

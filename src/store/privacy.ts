@@ -58,7 +58,7 @@ export function hashed(store: Store, key: Buffer): Store {
     tallies: (since) => store.tallies(since),
     delays: (since) => store.delays(since),
     hourlyDelays: () => store.hourlyDelays(),
-    addCounts: (tallies, delays) => store.addCounts(tallies, delays),
+    addCounts: (move) => store.addCounts(move),
     waiting: (query) => store.waiting(query),
     forgetTallies: (before, limit) => store.forgetTallies(before, limit),
     listed: () => store.listed(),

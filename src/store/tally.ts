@@ -20,3 +20,8 @@ export function delayClass(seconds: number): number {
   const unit = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, seconds))) - 1);
   return Math.round(seconds / unit) * unit;
 }
+
+/** The newest hour of these counts: when that is forgotten, all are. */
+export function newestHour(counts: readonly { readonly hour: number }[]): number {
+  return counts.reduce((newest, { hour }) => Math.max(newest, hour), 0);
+}

@@ -6,6 +6,7 @@ import {
   allClients,
   allEntries,
   allSorted,
+  type CountsSource,
   type EntryFilter,
   type EntryOrder,
   type Store,
@@ -25,14 +26,18 @@ async function emptyRedis(t: TestContext): Promise<Store> {
   return store;
 }
 
-const stores: Record<string, (t: TestContext) => Promise<Store>> = {
-  ...(find('redis-server') && find('redis-cli') && { redis: emptyRedis }),
+const sources: Record<string, (t: TestContext) => Promise<Store & CountsSource>> = {
   memory: () => Promise.resolve(new MemoryStore()),
   sqlite: async (t) => {
     const store = await openSqlite(`${await temporaryFolder(t)}/greyctl.db`);
     t.after(() => store.close());
     return store;
   },
+};
+
+const stores: Record<string, (t: TestContext) => Promise<Store>> = {
+  ...(find('redis-server') && find('redis-cli') && { redis: emptyRedis }),
+  ...sources,
 };
 
 const hour = 3600;
@@ -60,6 +65,47 @@ async function all<T>(list: AsyncIterable<T>): Promise<T[]> {
 test('there is a Redis to hold against the contract', needs('redis-server', 'redis-cli'), () => {
   assert.ok('redis' in stores);
 });
+
+for (const [name, open] of Object.entries(sources)) {
+  describe(`the ${name} store, where counts can be moved from`, () => {
+    test('gives the same move until it is done, and what is counted meanwhile in the next', async (t) => {
+      const store = await open(t);
+      assert.equal(await store.takeCounts(10), undefined);
+      await store.settle([keyed(0), keyed(310)]);
+      const first = await store.takeCounts(10);
+      assert.ok(first);
+      assert.deepEqual(
+        [...first.tallies].map(({ count }) => count),
+        [1, 1],
+      );
+      assert.deepEqual(first.delays, [{ hour: 0, seconds: 310, count: 1 }]);
+      assert.deepEqual([await store.tallies(0), await store.hourlyDelays()], [[], []]);
+      await store.settle([keyed(320)]);
+      assert.deepEqual(await store.takeCounts(10), first);
+      await store.countsMoved('another');
+      assert.deepEqual(await store.takeCounts(10), first);
+      await store.countsMoved(first.id);
+      const second = await store.takeCounts(10);
+      assert.ok(second && second.id !== first.id);
+      assert.deepEqual(second.tallies, [{ hour: 0, verdict: 'pass', reason: 'triplet found', count: 1 }]);
+      assert.deepEqual(second.delays, []);
+      await store.countsMoved(second.id);
+      assert.equal(await store.takeCounts(10), undefined);
+    });
+
+    test('gives all that was counted, in moves of any size', async (t) => {
+      const [store, target] = [await open(t), new MemoryStore()];
+      for (let at = 0; at < 7; at += 1)
+        await store.settle([keyed(at * hour, `${at}@s`), keyed(at * hour + 310, `${at}@s`)]);
+      const counted = [await store.tallies(0), await store.hourlyDelays()];
+      for (let move; (move = await store.takeCounts(3));) {
+        await target.addCounts(move);
+        await store.countsMoved(move.id);
+      }
+      assert.deepEqual([await target.tallies(0), await target.hourlyDelays()], counted);
+    });
+  });
+}
 
 for (const [name, open] of Object.entries(stores)) {
   describe(`the ${name} store`, () => {
@@ -132,16 +178,17 @@ for (const [name, open] of Object.entries(stores)) {
     test('adds counts from elsewhere to its own, and tells delays by the hour', async (t) => {
       const store = await open(t);
       await store.settle([keyed(0), keyed(310), keyed(hour), keyed(hour, 'b@s')]);
-      await store.addCounts(
-        [
+      await store.addCounts({
+        id: 'one',
+        tallies: [
           { hour: 0, verdict: 'pass', reason: 'triplet found', count: 4 },
           { hour: 2 * hour, verdict: 'greylist', reason: 'new', count: 7 },
         ],
-        [
+        delays: [
           { hour: 0, seconds: 310, count: 2 },
           { hour: 2 * hour, seconds: 400, count: 1 },
         ],
-      );
+      });
       const counts = await store.tallies(0);
       assert.equal(counts.find((tally) => tally.hour === 0 && tally.verdict === 'pass')?.count, 5);
       assert.equal(counts.find((tally) => tally.hour === 2 * hour)?.count, 7);
@@ -149,6 +196,24 @@ for (const [name, open] of Object.entries(stores)) {
         { hour: 0, seconds: 310, count: 3 },
         { hour: 2 * hour, seconds: 400, count: 1 },
       ]);
+    });
+
+    test('adds a move once, however often it comes', async (t) => {
+      const store = await open(t);
+      const move = (id: string) => ({
+        id,
+        tallies: [{ hour: 2 * hour, verdict: 'pass', reason: 'released', count: 4 } as const],
+        delays: [{ hour, seconds: 310, count: 2 }],
+      });
+      await Promise.all([store.addCounts(move('one')), store.addCounts(move('one'))]);
+      await store.addCounts(move('two'));
+      await store.forgetTallies(2 * hour, 1000);
+      await store.addCounts(move('one'));
+      assert.deepEqual(
+        (await store.tallies(0)).map(({ count }) => count),
+        [8],
+      );
+      assert.deepEqual(await store.delays(0), []);
     });
 
     test('forgets the counts of hours long past, step by step, and no others', async (t) => {

@@ -8,7 +8,8 @@ import type { FakeClock } from './fake-clock.js';
 /** Compiled tests live in build/test/support. */
 export const repositoryRoot = path.resolve(import.meta.dirname, '../../..');
 
-const program = path.join(repositoryRoot, 'bin/greyctl.js');
+/** What `greyctl` is. */
+export const program = path.join(repositoryRoot, 'bin/greyctl.js');
 const commandMilliseconds = 60_000;
 
 export interface CommandOptions {

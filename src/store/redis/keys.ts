@@ -12,6 +12,7 @@
  *     PREFIX:{site}:hits, :last-hits               hash  id of a whitelist entry → how often, when
  *     PREFIX:{site}:hour:TIME                      hash  VERDICT REASON → attempts; delay SECONDS → first passes
  *     PREFIX:{site}:hours                          zset  the hours there are
+ *     PREFIX:{site}:moved:ID                       text  counts that were moved here from another store, and are not added again
  *     PREFIX:{site}:waiting:TIME                   text  how many wait that were first seen from then on, as waiting.ts counts them
  *     PREFIX:{site}:seed                           text  what those counts are spread by
  *
@@ -86,6 +87,7 @@ export interface Keys {
   client(address: string): string;
   site(name: SiteName): string;
   hour(time: number): string;
+  moved(id: string): string;
   waiting(time: number): string;
   /** The triplet of an entry's key. */
   tripletOf(key: string): Triplet;
@@ -107,6 +109,7 @@ export function createKeys(prefix: string): Keys {
     client: (address) => `${prefix}:{${tagOf(address)}}:awl:${escaped(address)}`,
     site: (name) => `${prefix}:{site}:${name}`,
     hour: (time) => `${prefix}:{site}:hour:${time}`,
+    moved: (id) => `${prefix}:{site}:moved:${id}`,
     waiting: (time) => `${prefix}:{site}:waiting:${time}`,
     tripletOf: (key) => {
       const [client = '', sender = '', recipient = ''] = key.slice(key.indexOf('}:entry:') + 8).split('|');

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Reason, Verdict } from '../../greylist/decide.js';
 import { mergeListed } from '../../greylist/merge.js';
 import type {
+  CountsMove,
   DelayTally,
   HourlyDelay,
   ListedEntry,
@@ -12,7 +13,7 @@ import type {
   RecipientWindow,
   Tally,
 } from '../../greylist/store.js';
-import { addUp, evaluate, type Addition } from './exchange.js';
+import { addUp, evaluate, exchange, type Addition } from './exchange.js';
 import type { Keys } from './keys.js';
 import { listOf, type Link, type Reply } from './link.js';
 import { readListed, writeListed, type ListedValue } from './values.js';
@@ -180,8 +181,7 @@ async function mergeCounts(
   const delayOf = ({ hour, seconds }: HourlyDelay) => `${hour} ${seconds}`;
   const beyondTallies = beyond(more.tallies, ownTallies, nameOf);
   const beyondDelays = beyond(more.delays, ownDelays, delayOf);
-  if (beyondTallies.length + beyondDelays.length > 0)
-    await addCounts(link, keys, beyondTallies, beyondDelays);
+  await addUp(link, countAdditions(keys, { tallies: beyondTallies, delays: beyondDelays }));
 }
 
 /** What is in `theirs` beyond `ours`, by name. */
@@ -241,13 +241,10 @@ export async function delays(link: Link, keys: Keys, since: number): Promise<Del
   return Array.from(sums, ([seconds, count]) => ({ seconds, count })).sort((a, b) => a.seconds - b.seconds);
 }
 
-/** Adds to the counts. */
-export async function addCounts(
-  link: Link,
+function countAdditions(
   keys: Keys,
-  tallies: readonly Tally[],
-  delays: readonly HourlyDelay[],
-): Promise<void> {
+  { tallies, delays }: Pick<MoreToMerge, 'tallies' | 'delays'>,
+): Addition[] {
   const counts = [
     ...tallies.map(({ hour, verdict, reason, count }) => ({ hour, field: `${verdict} ${reason}`, count })),
     ...delays.map(({ hour, seconds, count }) => ({ hour, field: `delay ${seconds}`, count })),
@@ -262,7 +259,20 @@ export async function addCounts(
     key: keys.site('hours'),
     args: [hour, hour],
   }));
-  await addUp(link, [...additions, ...hours]);
+  return [...additions, ...hours];
+}
+
+/** Who has not heard for so long that a move has arrived has been forgotten: a host that was away, with a move of its fallback. */
+const movedSeconds = 366 * 24 * 3600;
+
+/** Adds what a move brings to the counts, in the step that remembers it; does nothing when that was done before. */
+export async function addCounts(link: Link, keys: Keys, move: CountsMove): Promise<void> {
+  const key = keys.moved(move.id);
+  await exchange(link, {
+    expected: new Map([[key, '']]),
+    writes: new Map([[key, { value: '1', seconds: movedSeconds }]]),
+    additions: countAdditions(keys, move),
+  });
 }
 
 /** Removes the oldest hours before `before`, whole, until about `limit` counts are gone. */

@@ -127,7 +127,7 @@ function storeOn(
     tallies: (since) => use((link) => site.tallies(link, keys, since)),
     delays: (since) => use((link) => site.delays(link, keys, since)),
     hourlyDelays: () => use((link) => site.hourlyDelays(link, keys)),
-    addCounts: (tallies, delays) => use((link) => site.addCounts(link, keys, tallies, delays)),
+    addCounts: (move) => use((link) => site.addCounts(link, keys, move)),
     waiting: (query) => listing.waiting(connection, keys, query),
     forgetTallies: (before, limit) => use((link) => site.forgetTallies(link, keys, before, limit)),
     listed: () => use((link) => site.listed(link, keys)),

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../../greylist/failure.js';
-import type { Merged, Store } from '../../greylist/store.js';
+import type { CountsSource, Merged, Store } from '../../greylist/store.js';
 import type { Durability, SqliteDatabase } from './database.js';
 import type { Checked, Vacuumed } from './maintenance.js';
 import { packAttempts, unpackDecisions } from './packing.js';
@@ -66,7 +66,7 @@ interface Waiting {
 }
 
 /** A store in a file, with what is done to the file as a whole. */
-export interface SqliteStore extends Store {
+export interface SqliteStore extends Store, CountsSource {
   /** Writes a copy of one moment into `file`, which must be empty or not there. */
   backup(file: string): Promise<void>;
   /** Merges all that another file of greyctl's holds, hashes as they are; all or nothing, in constant memory. */
@@ -152,6 +152,8 @@ export async function openSqlite(location: string, durability: Durability = 'nor
     tallies: proxy('tallies'),
     delays: proxy('delays'),
     addCounts: proxy('addCounts'),
+    takeCounts: proxy('takeCounts'),
+    countsMoved: proxy('countsMoved'),
     waiting: proxy('waiting'),
     forgetTallies: proxy('forgetTallies'),
     listed: proxy('listed'),

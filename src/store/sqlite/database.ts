@@ -18,6 +18,7 @@ import { mergeClients, mergeEntries, sameEntry } from '../../greylist/merge.js';
 import type { Rules } from '../../greylist/settings.js';
 import type {
   ClientRemoval,
+  CountsMove,
   DelayTally,
   EntryFilter,
   EntryOrder,
@@ -305,8 +306,16 @@ export class SqliteDatabase {
     return this.#tallies.delaysSince(since);
   }
 
-  addCounts(tallies: readonly Tally[], delays: readonly HourlyDelay[]): void {
-    this.#tallies.addCounts(tallies, delays);
+  addCounts(move: CountsMove): void {
+    this.#tallies.addCounts(move);
+  }
+
+  takeCounts(limit: number): CountsMove | undefined {
+    return this.#tallies.takeCounts(limit);
+  }
+
+  countsMoved(id: string): void {
+    this.#tallies.countsMoved(id);
   }
 
   hourlyDelays(): HourlyDelay[] {

@@ -91,6 +91,19 @@ const migrations: readonly string[] = [
     UPDATE revisions SET revision = revision + 1 WHERE name = 'whitelist';
   END;
   `,
+  `
+  -- Counts that were taken out to be added to another store, until it has them: at most one row, JSON.
+  CREATE TABLE counts_taken (
+    id TEXT NOT NULL PRIMARY KEY,
+    move TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- Moves whose counts were added here, with the newest hour of these: when that is forgotten, so are they.
+  CREATE TABLE counts_added (
+    id TEXT NOT NULL PRIMARY KEY,
+    hour INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The `user_version` this program works with. */

@@ -1,8 +1,18 @@
 /** The counts of what was decided, by hour. */
+import { randomUUID } from 'node:crypto';
 import type Database from 'better-sqlite3';
 import type { Decision, PreparedAttempt } from '../../greylist/decide.js';
-import type { DelayTally, HourlyDelay, MoreToMerge, Purged, Tally } from '../../greylist/store.js';
-import { attemptsOf, delayClass, tallyHour, tallyKey } from '../tally.js';
+import type {
+  CountsMove,
+  DelayTally,
+  HourlyDelay,
+  MoreToMerge,
+  Purged,
+  Tally,
+} from '../../greylist/store.js';
+import { attemptsOf, delayClass, newestHour, tallyHour, tallyKey } from '../tally.js';
+
+const afterAllHours = Number.MAX_SAFE_INTEGER;
 
 function prepareStatements(db: Database.Database) {
   return {
@@ -45,6 +55,17 @@ function prepareStatements(db: Database.Database) {
       `DELETE FROM delays WHERE (hour, seconds) IN
          (SELECT hour, seconds FROM delays WHERE hour < ? ORDER BY hour, seconds LIMIT ?)`,
     ),
+    oldest: db.prepare<[number], Tally>(
+      'SELECT hour, verdict, reason, count FROM tallies ORDER BY hour, verdict, reason LIMIT ?',
+    ),
+    oldestDelays: db.prepare<[number], HourlyDelay>(
+      'SELECT hour, seconds, count FROM delays ORDER BY hour, seconds LIMIT ?',
+    ),
+    taken: db.prepare<[], string>('SELECT move FROM counts_taken').pluck(),
+    take: db.prepare('INSERT INTO counts_taken (id, move) VALUES (?, ?)'),
+    moved: db.prepare('DELETE FROM counts_taken WHERE id = ?'),
+    addMove: db.prepare('INSERT INTO counts_added (id, hour) VALUES (?, ?) ON CONFLICT DO NOTHING'),
+    forgetMoves: db.prepare('DELETE FROM counts_added WHERE hour < ?'),
   };
 }
 
@@ -76,21 +97,39 @@ export function tallyTables(db: Database.Database) {
       for (const { hour, verdict, reason, count } of tallies) sql.merge.run(hour, verdict, reason, count);
       for (const { hour, seconds, count } of delays) sql.mergeDelay.run(hour, seconds, count);
     },
-    addCounts: (tallies: readonly Tally[], delays: readonly HourlyDelay[]): void => {
+    addCounts: ({ id, tallies, delays }: CountsMove): void => {
       db.transaction(() => {
+        if (sql.addMove.run(id, newestHour([...tallies, ...delays])).changes === 0) return;
         for (const { hour, verdict, reason, count } of tallies) sql.add.run(hour, verdict, reason, count);
         for (const { hour, seconds, count } of delays) sql.addDelay.run(hour, seconds, count);
       }).immediate();
+    },
+    takeCounts: (limit: number): CountsMove | undefined =>
+      db
+        .transaction(() => {
+          const taken = sql.taken.get();
+          // Written below, and by nobody else.
+          if (taken) return JSON.parse(taken) as CountsMove;
+          const [tallies, delays] = [sql.oldest.all(limit), sql.oldestDelays.all(limit)];
+          if (tallies.length + delays.length === 0) return undefined;
+          const move = { id: randomUUID(), tallies, delays };
+          sql.take.run(move.id, JSON.stringify(move));
+          sql.forget.run(afterAllHours, limit);
+          sql.forgetDelays.run(afterAllHours, limit);
+          return move;
+        })
+        .immediate(),
+    countsMoved: (id: string): void => {
+      sql.moved.run(id);
     },
     forget: (before: number, limit: number): Purged => {
       if (sql.isDue.get(before, before) !== 1) return { removed: 0, done: true };
       return db
         .transaction(() => {
           const counts = [sql.forget.run(before, limit).changes, sql.forgetDelays.run(before, limit).changes];
-          return {
-            removed: counts.reduce((sum, count) => sum + count, 0),
-            done: counts.every((count) => count < limit),
-          };
+          const done = counts.every((count) => count < limit);
+          if (done) sql.forgetMoves.run(before);
+          return { removed: counts.reduce((sum, count) => sum + count, 0), done };
         })
         .immediate();
     },

@@ -56,6 +56,22 @@ test('a database of a newer greyctl is refused with both versions', async (t) =>
   );
 });
 
+test('a database from before counts could be moved is brought up to date, and keeps what it knows', async (t) => {
+  const file = `${await temporaryFolder(t)}/older.db`;
+  const before = await openSqlite(file);
+  await before.settle([attempt]);
+  const tallies = await before.tallies(0);
+  await before.close();
+  const db = new Database(file);
+  db.exec('DROP TABLE counts_taken; DROP TABLE counts_added; PRAGMA user_version = 1');
+  db.close();
+  const after = await openSqlite(file);
+  t.after(() => after.close());
+  assert.equal((await after.info()).schemaVersion, schemaVersion);
+  assert.equal((await after.recall(attempt.triplet, attempt.address)).entry?.firstSeen, 1000);
+  assert.deepEqual((await after.takeCounts(10))?.tallies, tallies);
+});
+
 test('migrations run in order, once, and a failing one leaves the file as it was', async (t) => {
   const db = new Database(`${await temporaryFolder(t)}/steps.db`);
   const steps = ['CREATE TABLE one (x)', 'ALTER TABLE one ADD COLUMN y; INSERT INTO one VALUES (1, 2)'];
