@@ -1,6 +1,5 @@
 /** What fallbacks have counted and learned arrives in Redis once, whoever is killed and whichever answer is lost on the way. */
 import assert from 'node:assert/strict';
-import { createServer, connect as dial, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { createClient } from 'redis';
 import { defaultSettings } from '#src/greylist/settings.js';
@@ -9,6 +8,7 @@ import { withFallback } from '#src/store/fallback.js';
 import { MemoryStore } from '#src/store/memory.js';
 import { openSqlite } from '#src/store/sqlite/client.js';
 import { start } from '../support/background.js';
+import { deafProxy } from '../support/deaf-proxy.js';
 import { eventually } from '../support/deadline.js';
 import { program } from '../support/greyctl.js';
 import { request, type PolicyClient } from '../support/policy-client.js';
@@ -92,50 +92,6 @@ test(`a server killed ${crashes} times while it moves its counts moves each once
   assert.deepEqual(await countsOf(shared), await countsOf(expected), `seed ${seed}`);
 });
 
-/** Stands before Redis; from a command that holds `word` on, no answer comes back until told. */
-async function deafProxy(t: TestContext, port: number, word: string) {
-  let isDeaf = false;
-  let wanted = 0;
-  const sockets = new Set<Socket>();
-  const keep = (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
-  };
-  const server = createServer((client) => {
-    const redis = dial(port, '127.0.0.1');
-    [client, redis].forEach(keep);
-    client.on('data', (data) => {
-      if (wanted > 0 && data.includes(word)) {
-        wanted -= 1;
-        isDeaf = true;
-      }
-      redis.write(data);
-    });
-    redis.on('data', (data) => {
-      if (!isDeaf) client.write(data);
-    });
-    client.on('close', () => redis.end());
-    redis.on('close', () => client.end());
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
-  // A TCP server that listens has an address of this form.
-  const place = server.address() as AddressInfo;
-  return {
-    port: place.port,
-    loseAnswers: (times: number) => {
-      wanted = times;
-    },
-    isDeaf: () => isDeaf,
-    hear: () => {
-      isDeaf = false;
-    },
-  };
-}
-
 test('a move that Redis has added, and whose answer was lost, is not added again', installed, async (t) => {
   const redis = await redisServer(t);
   const direct = await openRedisStore(redis.port);
@@ -146,7 +102,7 @@ test('a move that Redis has added, and whose answer was lost, is not added again
   const local = await openSqlite(`${await temporaryFolder(t)}/fallback.db`);
   const counted = outage(1, 20);
   await local.addCounts(counted);
-  proxy.loseAnswers(1);
+  proxy.loseAnswers();
   const reasons: string[] = [];
   let isBack = false;
   const shared = await openRedisStore(proxy.port, { timeoutMs: 300 });
@@ -208,7 +164,7 @@ test(
       rules: defaultSettings,
     });
     await local.settle([attempt(0), attempt(300)]);
-    proxy.loseAnswers(1);
+    proxy.loseAnswers();
     const store = await withFallback(await openRedisStore(proxy.port, { timeoutMs: 300 }), local, {
       away: () => undefined,
       back: () => undefined,
