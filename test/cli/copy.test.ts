@@ -60,7 +60,11 @@ test(
     await run(['db', 'release', '--recipient', 'bob@example.org', '--for', '1h', `--db=${server.db}`]);
     await server.stop();
 
-    assert.equal((await copy(server.db, redis.url)).status, 0);
+    const atOnce = await Promise.all([1, 2, 3].map(() => copy(server.db, redis.url)));
+    assert.deepEqual(
+      atOnce.map(({ status }) => status),
+      [0, 0, 0],
+    );
     assert.match((await copy(server.db, redis.url)).stdout, /; 0 were new, 0 changed/);
     const original = await everything(await openSqlite(server.db));
     assert.ok(original.length > 1000, String(original.length));

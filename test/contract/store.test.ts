@@ -559,6 +559,27 @@ for (const [name, open] of Object.entries(stores)) {
       assert.deepEqual(await store.delays(3601), []);
     });
 
+    test('takes over the same from several at once, as if from one', async (t) => {
+      const store = await open(t);
+      const count = (hits: number) => ({
+        listed: [{ kind: 'client', pattern: 'x.org', comment: '', addedAt: 5, hits, lastHit: hits }] as const,
+        windows: [{ recipient: 'b@r', until: 100 * hits }],
+        tallies: [{ hour, verdict: 'pass', reason: 'released', count: hits } as const],
+        delays: [{ hour, seconds: 310, count: hits }],
+      });
+      const orders = [
+        [9, 2, 9, 4],
+        [4, 9, 2, 9],
+        [2, 4, 9, 4],
+      ];
+      await Promise.all(orders.flat().map((hits) => store.merge([], [], count(hits))));
+      const [listed, ...others] = await store.listed();
+      assert.deepEqual([listed?.hits, listed?.lastHit, others.length], [9, 9, 0]);
+      assert.deepEqual(await store.windows(), count(9).windows);
+      assert.deepEqual(await store.tallies(0), count(9).tallies);
+      assert.deepEqual(await store.delays(0), [{ seconds: 310, count: 9 }]);
+    });
+
     test('releases, opens windows and forgets by exact address behind hashed keys', async (t) => {
       const plain = await open(t);
       const store = hashed(plain, Buffer.alloc(32, 7));

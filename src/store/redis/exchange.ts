@@ -10,7 +10,8 @@ import { listOf, type Link, type Reply } from './link.js';
 /**
  * KEYS: n that were read, then others. ARGV: n, the n values that were read ('' for none); the number of a key that must not be there, 0
  * for none; m, and m times the number of a key, its new value ('' removes it), its seconds to live ('' leaves them); then to the end
- * command, number of a key, how many arguments, and these.
+ * command, number of a key, how many arguments, and these. The command LARGER is made here: of a hash, fields and the numbers they are to
+ * be, unless they are larger.
  * Returns nothing when done; else the n values that are there, or none of them where it is the key that must not be.
  */
 const script = `
@@ -25,7 +26,7 @@ end
 local absent = KEYS[tonumber(ARGV[n + 2])]
 if absent and redis.call('EXISTS', absent) == 1 then return {} end
 if not same then return found end
-local kinds = {BITFIELD = 'string', HINCRBY = 'hash', HSET = 'hash', ZADD = 'zset'}
+local kinds = {BITFIELD = 'string', HINCRBY = 'hash', HSET = 'hash', LARGER = 'hash', ZADD = 'zset'}
 local checked = {}
 local i = n + 4 + 3 * tonumber(ARGV[n + 3])
 while i <= #ARGV do
@@ -47,8 +48,15 @@ for _ = 1, tonumber(ARGV[at]) do
 end
 i = at + 1
 while i <= #ARGV do
-  local last = i + 2 + tonumber(ARGV[i + 2])
-  redis.call(ARGV[i], KEYS[tonumber(ARGV[i + 1])], unpack(ARGV, i + 3, last))
+  local key, last = KEYS[tonumber(ARGV[i + 1])], i + 2 + tonumber(ARGV[i + 2])
+  if ARGV[i] == 'LARGER' then
+    for f = i + 3, last, 2 do
+      local number = tonumber(redis.call('HGET', key, ARGV[f]) or '') or 0
+      if tonumber(ARGV[f + 1]) > number then redis.call('HSET', key, ARGV[f], ARGV[f + 1]) end
+    end
+  else
+    redis.call(ARGV[i], key, unpack(ARGV, i + 3, last))
+  end
   i = last + 1
 end
 return false`;
@@ -61,9 +69,9 @@ export interface Write {
   readonly seconds?: number | undefined;
 }
 
-/** A command that adds to a key other than those that were read, such as HINCRBY, with its arguments; EXPIRE follows another. */
+/** A command that adds to a key other than those that were read, such as HINCRBY, with its arguments; EXPIRE follows another; LARGER is the script's. */
 export interface Addition {
-  readonly command: 'BITFIELD' | 'EXPIRE' | 'HINCRBY' | 'HSET' | 'ZADD';
+  readonly command: 'BITFIELD' | 'EXPIRE' | 'HINCRBY' | 'HSET' | 'LARGER' | 'ZADD';
   readonly key: string;
   readonly args: readonly string[];
 }

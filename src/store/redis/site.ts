@@ -53,8 +53,12 @@ export async function revision(link: Link, keys: Keys): Promise<number> {
   return Number((await link.send(key, ['GET', key])) ?? 0);
 }
 
+/** Counts that are merged in one step. */
+const mergeStep = 1000;
+
 /**
- * KEYS: the whitelist, the revision, hits, last hits. ARGV: a field, the text it was read with, its new text ('' removes it), an id.
+ * KEYS: the whitelist, the revision, hits, last hits. ARGV: a field, the text it was read with, its new text ('' removes it), an id, and
+ * how often and when it was hit at least ('' leaves what is there).
  * Returns 1 when done, 0 when something had changed. The revision is a time: one that was lost does not come back.
  */
 const changeListed = `
@@ -65,6 +69,10 @@ if ARGV[3] == '' then
   redis.call('HDEL', KEYS[4], ARGV[4])
 else
   redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+  for at = 3, 4 do
+    local number, least = tonumber(redis.call('HGET', KEYS[at], ARGV[4]) or '') or 0, tonumber(ARGV[at + 2]) or 0
+    if least > number then redis.call('HSET', KEYS[at], ARGV[4], ARGV[at + 2]) end
+  end
 end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
@@ -74,12 +82,15 @@ return 1`;
 
 const changeListedSha = createHash('sha1').update(changeListed).digest('hex');
 
+/** What an entry is to be; of its hits no fewer than these. */
+type ChangedEntry = Omit<ListedValue, 'id'> & Partial<Pick<ListedEntry, 'hits' | 'lastHit'>>;
+
 /** Makes of a whitelist entry what `after` says: undefined is none. Resolves to what was there before. */
 export async function changeEntry(
   link: Link,
   keys: Keys,
   { kind, pattern }: Pick<ListedValue, 'kind' | 'pattern'>,
-  after: (before: ListedValue | undefined) => Omit<ListedValue, 'id'> | undefined,
+  after: (before: ListedValue | undefined) => ChangedEntry | undefined,
 ): Promise<ListedValue | undefined> {
   const key = keys.site('whitelist');
   const field = `${kind} ${pattern}`;
@@ -93,7 +104,8 @@ export async function changeEntry(
     const written = wanted ? writeListed({ ...wanted, id })[1] : '';
     const names = ['whitelist', 'revision', 'hits', 'last-hits'] as const;
     const places = names.map((name) => keys.site(name));
-    const args = [field, text, written, String(id)];
+    const hits = [wanted?.hits ?? '', wanted?.lastHit ?? ''].map(String);
+    const args = [field, text, written, String(id), ...hits];
     if ((await evaluate(link, changeListed, changeListedSha, places, args)) === 1) return before;
   }
 }
@@ -125,75 +137,46 @@ export async function closeWindowsBefore(link: Link, keys: Keys, now: number): P
   return closed;
 }
 
-async function mergeEntry(
-  link: Link,
-  keys: Keys,
-  other: Omit<ListedEntry, 'id'>,
-): Promise<keyof Merged | undefined> {
-  const known = (await listed(link, keys)).find(
-    ({ kind, pattern }) => kind === other.kind && pattern === other.pattern,
-  );
-  const merged = known ? mergeListed(known, other) : other;
-  if (known && JSON.stringify(merged) === JSON.stringify(mergeListed(known, known))) return undefined;
-  await changeEntry(link, keys, other, () => merged);
-  const { id } = (await listed(link, keys)).find(
-    ({ kind, pattern }) => kind === other.kind && pattern === other.pattern,
-  ) ?? { id: 0 };
-  const more = merged.hits - (known?.hits ?? 0);
-  if (more > 0) await link.send(keys.site('hits'), ['HINCRBY', keys.site('hits'), String(id), String(more)]);
-  if (merged.lastHit !== undefined)
-    await link.send(keys.site('last-hits'), [
-      'HSET',
-      keys.site('last-hits'),
-      String(id),
-      String(merged.lastHit),
-    ]);
-  return known ? 'changed' : 'added';
-}
-
-/** Merges whitelist entries and windows. */
-export async function mergeMore(link: Link, keys: Keys, more: MoreToMerge): Promise<Merged> {
+async function mergeListedEntries(link: Link, keys: Keys, others: MoreToMerge['listed']): Promise<Merged> {
   const merged = { added: 0, changed: 0 };
-  for (const entry of more.listed) {
-    const what = await mergeEntry(link, keys, entry);
-    if (what) merged[what] += 1;
+  const nameOf = ({ kind, pattern }: Pick<ListedEntry, 'kind' | 'pattern'>) => `${kind} ${pattern}`;
+  const known = new Map((await listed(link, keys)).map((entry) => [nameOf(entry), entry]));
+  for (const other of others) {
+    const ours = known.get(nameOf(other));
+    if (ours && JSON.stringify(mergeListed(ours, other)) === JSON.stringify(mergeListed(ours, ours)))
+      continue;
+    const before = await changeEntry(link, keys, other, (found) =>
+      found ? mergeListed({ ...found, hits: 0 }, other) : other,
+    );
+    merged[before ? 'changed' : 'added'] += 1;
   }
-  const open = new Map((await windows(link, keys)).map(({ recipient, until }) => [recipient, until]));
-  for (const { recipient, until } of more.windows) {
-    const before = open.get(recipient);
-    if (before !== undefined && before >= until) continue;
-    merged[before === undefined ? 'added' : 'changed'] += 1;
-    await openWindow(link, keys, recipient, until);
-    open.set(recipient, until);
-  }
-  await mergeCounts(link, keys, more);
   return merged;
 }
 
-/** Of two counts the larger. */
-async function mergeCounts(
-  link: Link,
-  keys: Keys,
-  more: Pick<MoreToMerge, 'tallies' | 'delays'>,
-): Promise<void> {
-  const [ownTallies, ownDelays] = await Promise.all([tallies(link, keys, 0), hourlyDelays(link, keys)]);
-  const nameOf = ({ hour, verdict, reason }: Tally) => `${hour} ${verdict} ${reason}`;
-  const delayOf = ({ hour, seconds }: HourlyDelay) => `${hour} ${seconds}`;
-  const beyondTallies = beyond(more.tallies, ownTallies, nameOf);
-  const beyondDelays = beyond(more.delays, ownDelays, delayOf);
-  await addUp(link, countAdditions(keys, { tallies: beyondTallies, delays: beyondDelays }));
+/** Of two windows the later end. */
+async function mergeWindows(link: Link, keys: Keys, others: MoreToMerge['windows']): Promise<Merged> {
+  const merged = { added: 0, changed: 0 };
+  const open = new Map((await windows(link, keys)).map(({ recipient, until }) => [recipient, until]));
+  const additions: Addition[] = [];
+  for (const { recipient, until } of others) {
+    const before = open.get(recipient);
+    if (before !== undefined && before >= until) continue;
+    merged[before === undefined ? 'added' : 'changed'] += 1;
+    additions.push({ command: 'LARGER', key: keys.site('windows'), args: [recipient, String(until)] });
+    open.set(recipient, until);
+  }
+  await addUp(link, additions);
+  return merged;
 }
 
-/** What is in `theirs` beyond `ours`, by name. */
-function beyond<T extends { readonly count: number }>(
-  theirs: readonly T[],
-  ours: readonly T[],
-  nameOf: (one: T) => string,
-): T[] {
-  const known = new Map(ours.map((one) => [nameOf(one), one.count]));
-  return theirs
-    .map((one) => ({ ...one, count: one.count - (known.get(nameOf(one)) ?? 0) }))
-    .filter((one) => one.count > 0);
+/** Merges whitelist entries, windows and counts: whoever does so meanwhile, of two numbers the larger stays. */
+export async function mergeMore(link: Link, keys: Keys, more: MoreToMerge): Promise<Merged> {
+  const entries = await mergeListedEntries(link, keys, more.listed);
+  const opened = await mergeWindows(link, keys, more.windows);
+  const additions = countAdditions(keys, more, 'LARGER');
+  for (let at = 0; at < additions.length; at += mergeStep)
+    await addUp(link, additions.slice(at, at + mergeStep));
+  return { added: entries.added + opened.added, changed: entries.changed + opened.changed };
 }
 
 /** What was counted in an hour, by field. */
@@ -244,13 +227,14 @@ export async function delays(link: Link, keys: Keys, since: number): Promise<Del
 function countAdditions(
   keys: Keys,
   { tallies, delays }: Pick<MoreToMerge, 'tallies' | 'delays'>,
+  command: 'HINCRBY' | 'LARGER',
 ): Addition[] {
   const counts = [
     ...tallies.map(({ hour, verdict, reason, count }) => ({ hour, field: `${verdict} ${reason}`, count })),
     ...delays.map(({ hour, seconds, count }) => ({ hour, field: `delay ${seconds}`, count })),
   ];
   const additions = counts.map(({ hour, field, count }): Addition => ({
-    command: 'HINCRBY',
+    command,
     key: keys.hour(hour),
     args: [field, String(count)],
   }));
@@ -271,7 +255,7 @@ export async function addCounts(link: Link, keys: Keys, move: CountsMove): Promi
   await exchange(link, {
     expected: new Map([[key, '']]),
     writes: new Map([[key, { value: '1', seconds: movedSeconds }]]),
-    additions: countAdditions(keys, move),
+    additions: countAdditions(keys, move, 'HINCRBY'),
   });
 }
 
