@@ -137,8 +137,9 @@ export function released(entry: Entry, now: number): Entry {
   return isWaiting ? { ...entry, releasedAt: now } : entry;
 }
 
+/** A time that is far ahead is of a clock that was set back; one just ahead, of another server's clock. */
 function mayCount(client: AwlRecord | undefined, now: number): boolean {
-  return !client || now >= client.lastCounted + awlCountIntervalSeconds || client.lastCounted > now;
+  return !client || Math.abs(now - client.lastCounted) >= awlCountIntervalSeconds;
 }
 
 function counted(client: AwlRecord | undefined, now: number): AwlRecord {

@@ -115,6 +115,13 @@ test('the auto-whitelist counts first passes, at most one an hour, as seen in po
   assert.equal(decide(keyed(18_300), { client: memory.client }).memory.client?.count, 6);
 });
 
+test('a client counted by a server whose clock is ahead is not counted again at once', () => {
+  const entry = { firstSeen: 9000, lastSeen: 9000, deferrals: 1, passes: 0 };
+  const countAfter = (lastCounted: number) =>
+    decide(keyed(10_000), { entry, client: { count: 1, lastCounted } }).memory.client?.count;
+  assert.deepEqual([10_001, 13_599, 13_600].map(countAfter), [1, 1, 2]);
+});
+
 test('a client unseen for max age has to earn the auto-whitelist again', () => {
   const client = { count: 9, lastCounted: 0 };
   assert.equal(decide(keyed(35 * day), { client }).decision.reason, 'client AWL');
