@@ -21,15 +21,26 @@ function readNamed(file: string, what: string): string {
   }
 }
 
+function passwordLines(file: string): string[] {
+  return readNamed(file, 'the password file').split(/\r?\n/);
+}
+
 /** The password of the location, else of the environment, else of the file. */
 function passwordFor(values: Values, outside: Process): string | undefined {
   const fromEnvironment = outside.environment['GREYCTL_DB_PASSWORD'];
   if (fromEnvironment) return fromEnvironment;
   const file = values['db-password-file'];
   if (file === undefined) return undefined;
-  const [password = ''] = readNamed(file, 'the password file').split(/\r?\n/, 1);
+  const [password = ''] = passwordLines(file);
   if (password === '') throw new Failure(`the password file ${file} has no first line`, { kind: 'usage' });
   return password;
+}
+
+/** The Sentinels' own password, in the second line of the file; undefined where they have none. */
+function sentinelPasswordFor(values: Values): string | undefined {
+  const file = values['db-password-file'];
+  const second = file === undefined ? undefined : passwordLines(file)[1];
+  return second === '' ? undefined : second;
 }
 
 /** Opens it; rejects with a Failure. A server opens also one that is away. `privacy` tells apart what addresses are kept as. */
@@ -44,7 +55,11 @@ export function openSharedStore(
   const password = url.password ?? passwordFor(values, outside);
   const authority = values['db-tls-ca'];
   return openRedis({
-    address: { ...url, password },
+    address: {
+      ...url,
+      password,
+      ...(url.kind === 'sentinel' && { sentinelPassword: sentinelPasswordFor(values) }),
+    },
     location: withoutPassword(location),
     ...(authority !== undefined && { tlsAuthority: readNamed(authority, 'the certificates') }),
     timeoutMs: isServer ? values['store-timeout'] * 1000 * serverShare : commandTimeoutMs,

@@ -1,10 +1,9 @@
 /** Every command on a shared database, and how its password is kept. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
+import { certificatesIn } from '../support/certificates.js';
 import { eventually } from '../support/deadline.js';
-import { freePort } from '../support/free-port.js';
 import { run, type Result } from '../support/greyctl.js';
 import { request } from '../support/policy-client.js';
 import { needs } from '../support/programs.js';
@@ -126,26 +125,10 @@ test(
   { ...installed, ...needs('openssl') },
   async (t) => {
     const folder = await temporaryFolder(t);
-    const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-    openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=site', '-days', '2');
-    openssl('req', ...key, '-keyout', 'redis.key', '-out', 'redis.csr', '-subj', '/CN=redis');
-    writeFileSync(`${folder}/ext`, 'subjectAltName=IP:127.0.0.1\n');
-    const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'ext'];
-    openssl('x509', '-req', '-in', 'redis.csr', ...signed, '-out', 'redis.pem');
-    const port = await freePort();
-    const files = [
-      '--tls-cert-file',
-      'redis.pem',
-      '--tls-key-file',
-      'redis.key',
-      '--tls-ca-cert-file',
-      'ca.pem',
-    ];
-    const absolute = files.map((word) => (word.startsWith('--') ? word : `${folder}/${word}`));
-    await redisServer(t, ['--tls-port', String(port), '--tls-auth-clients', 'no', ...absolute]);
-    const db = `--db=rediss://127.0.0.1:${port}`;
-    const trusted = await run(['db', 'info', db, `--db-tls-ca=${folder}/ca.pem`]);
+    const access = { certificates: certificatesIn(folder) };
+    const { url } = await redisServer(t, [], undefined, access);
+    const db = `--db=${url}`;
+    const trusted = await run(['db', 'info', db, `--db-tls-ca=${access.certificates.authority}`]);
     assert.equal(trusted.status, 0, trusted.stderr);
     const unknown = await run(['db', 'info', db]);
     assert.equal(unknown.status, 1);

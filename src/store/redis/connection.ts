@@ -5,7 +5,7 @@
  */
 import { ErrorReply } from 'redis';
 import { Failure, reasonOf } from '../../greylist/failure.js';
-import { connect, type Link, type LinkOptions } from './link.js';
+import { connect, refusal, type Link, type LinkOptions } from './link.js';
 
 const firstPauseMs = 100;
 const longestPauseMs = 2000;
@@ -34,7 +34,12 @@ const explanations: readonly (readonly [pattern: RegExp, why: string, hint?: str
   [/^LOADING/, 'it is still loading its data'],
   [/^MISCONF/, 'it cannot save its data to disk, and takes no more', 'redis-cli info persistence'],
   [
-    /^(NOAUTH|WRONGPASS|NOPERM)|invalid password|Client sent AUTH|AUTH <password>/i,
+    /^(the Sentinel \S+ refuses .*)/,
+    '$1',
+    'a password of its own in the second line of the file that --db-password-file names',
+  ],
+  [
+    refusal,
     'it refuses this user or password',
     'check the password in --db, --db-password-file or GREYCTL_DB_PASSWORD',
   ],

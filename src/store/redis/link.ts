@@ -1,6 +1,5 @@
 /** One connection to Redis or Valkey, to the master that Sentinel names, or to a cluster. A link that is lost stays lost. */
 import { createClient, createCluster, ErrorReply, RESP_TYPES } from 'redis';
-import { Failure } from '../../greylist/failure.js';
 
 /** What Redis answers with in version 2 of its protocol. */
 export type Reply = string | number | null | readonly Reply[];
@@ -28,6 +27,8 @@ export interface RedisAddress {
   readonly database: number;
   readonly user?: string | undefined;
   readonly password?: string | undefined;
+  /** Of the Sentinels, where it is another; they know no user of the database's then. */
+  readonly sentinelPassword?: string | undefined;
   readonly isTls: boolean;
   /** What all keys begin with. */
   readonly prefix: string;
@@ -80,12 +81,10 @@ function nodeOptions({ address, tlsAuthority, connectMs }: LinkOptions) {
   };
 }
 
-function newClient(options: LinkOptions, { host, port }: HostPort, database: number, isAnonymous = false) {
-  const { username, password, socket, ...rest } = nodeOptions(options);
+function newClient(options: LinkOptions, { host, port }: HostPort, database: number) {
+  const { socket, ...rest } = nodeOptions(options);
   return createClient({
     ...rest,
-    ...(!isAnonymous && username !== undefined && { username }),
-    ...(!isAnonymous && password !== undefined && { password }),
     database,
     socket: { ...socket, host, port },
   });
@@ -148,13 +147,20 @@ async function serverLink(
   };
 }
 
+/** What a server says that does not let somebody in. */
+export const refusal = /^(NOAUTH|WRONGPASS|NOPERM)|invalid password|Client sent AUTH|AUTH <password>/i;
+
+/** As whom something is asked; as nobody without both. */
+type Credentials = Pick<RedisAddress, 'user' | 'password'>;
+
 async function askSentinel(
   options: LinkOptions,
   sentinel: HostPort,
-  isAnonymous: boolean,
+  { user, password }: Credentials,
 ): Promise<HostPort | undefined> {
+  const address = { ...options.address, user, password };
   const client = await connected(
-    newClient(options, sentinel, 0, isAnonymous),
+    newClient({ ...options, address }, sentinel, 0),
     options.connectMs,
     () => undefined,
   );
@@ -167,19 +173,32 @@ async function askSentinel(
   }
 }
 
-/** The master as the first Sentinel knows it that answers; asked with the password only where one is wanted. */
+/** Asks with a password only where one is wanted. */
+async function askAdmitted(options: LinkOptions, sentinel: HostPort): Promise<HostPort | undefined> {
+  const { user, password, sentinelPassword } = options.address;
+  try {
+    return await askSentinel(options, sentinel, {}).catch((error: unknown) => {
+      if (!(error instanceof ErrorReply && error.message.startsWith('NOAUTH'))) throw error;
+      const own = sentinelPassword === undefined ? { user, password } : { password: sentinelPassword };
+      return askSentinel(options, sentinel, own);
+    });
+  } catch (error) {
+    if (!(error instanceof ErrorReply && refusal.test(error.message))) throw error;
+    throw new Error(`the Sentinel ${sentinel.host}:${sentinel.port} refuses this user or password`, {
+      cause: error,
+    });
+  }
+}
+
+/** The master as the first Sentinel knows it that answers. */
 async function findMaster(options: LinkOptions): Promise<HostPort> {
   const { hosts, master = '' } = options.address;
   let problem: unknown;
   for (const sentinel of hosts) {
     try {
-      const found = await askSentinel(options, sentinel, true).catch((error: unknown) => {
-        if (error instanceof ErrorReply && error.message.startsWith('NOAUTH'))
-          return askSentinel(options, sentinel, false);
-        throw error;
-      });
+      const found = await askAdmitted(options, sentinel);
       if (found) return found;
-      problem = new Failure(`${sentinel.host}:${sentinel.port} knows no master "${master}"`);
+      problem = new Error(`the Sentinel ${sentinel.host}:${sentinel.port} knows no master "${master}"`);
     } catch (error) {
       problem = error;
     }
@@ -193,7 +212,7 @@ async function sentinelLink(options: LinkOptions, onLost: (error: unknown) => vo
   const [role] = listOf(await link.send('', ['ROLE']));
   if (role === 'master') return link;
   link.destroy();
-  throw new Failure(`${place.host}:${place.port} is not a master yet`);
+  throw new Error(`${place.host}:${place.port} is not a master yet`);
 }
 
 async function clusterLink(options: LinkOptions, onLost: (error: unknown) => void): Promise<Link> {
