@@ -109,7 +109,8 @@ function keysOf(batch: readonly Placed[]): string[] {
 
 /**
  * Writes what does not lie in the slot of the part that changed it, each key by itself and before the rest: then a client may be counted
- * for a pass that another server gave, but not twice, as one that was just counted is not. Resolves to what is there now where another server was there first.
+ * for a pass that another server gave, but not twice, as one that was just counted is not. Resolves to what is there now where another
+ * server was there first.
  */
 async function writeElsewhere(
   link: Link,
