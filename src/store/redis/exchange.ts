@@ -69,7 +69,7 @@ export interface Write {
   readonly seconds?: number | undefined;
 }
 
-/** A command that adds to a key other than those that were read, such as HINCRBY, with its arguments; EXPIRE follows another; LARGER is the script's. */
+/** A command that adds to a key other than those that were read, with its arguments. EXPIRE follows another; LARGER is the script's own. */
 export interface Addition {
   readonly command: 'BITFIELD' | 'EXPIRE' | 'HINCRBY' | 'HSET' | 'LARGER' | 'ZADD';
   readonly key: string;
