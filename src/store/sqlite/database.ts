@@ -6,15 +6,8 @@
  * process's write is waited for (at most `lockTimeoutMs`) and never found half-way. WAL needs a local disk.
  */
 import Database from 'better-sqlite3';
-import {
-  decide,
-  released,
-  type AwlRecord,
-  type Decision,
-  type Memory,
-  type PreparedAttempt,
-} from '../../greylist/decide.js';
-import { mergeClients, mergeEntries, sameEntry } from '../../greylist/merge.js';
+import { decide, released, type Decision, type Memory, type PreparedAttempt } from '../../greylist/decide.js';
+import { mergeEntries, sameEntry } from '../../greylist/merge.js';
 import type { Rules } from '../../greylist/settings.js';
 import type {
   ClientRemoval,
@@ -40,6 +33,7 @@ import type {
   WaitingQuery,
 } from '../../greylist/store.js';
 import type { Triplet } from '../../greylist/triplet.js';
+import { clientTable } from './clients.js';
 import { migrate, otherTables } from './schema.js';
 import { selectEntries, selectSorted, sortEntries } from './listing.js';
 import * as maintenance from './maintenance.js';
@@ -48,33 +42,15 @@ import { packDecisions, unpackAttempts, type PackedAttempts, type PackedDecision
 import * as salvage from './salvage.js';
 import { purgeStep } from './purging.js';
 import { tallyTables } from './tallies.js';
-import * as tidying from './tidying.js';
 import { waitingReader } from './waiting.js';
 import { whitelistTable } from './whitelist.js';
+import { windowTable } from './windows.js';
 
 /** What a commit outlives: a killed process, or with `full` also a power cut (SQLite's `synchronous`). */
 export type Durability = 'normal' | 'full';
 
 /** Shorter than the second that a request may wait for the store. */
 export const lockTimeoutMs = 800;
-
-function prepareStatements(db: Database.Database) {
-  return {
-    client: db
-      .prepare<[string], [count: number, lastCounted: number]>(
-        'SELECT count, last_counted FROM awl WHERE address = ?',
-      )
-      .raw(),
-    clients: db.prepare<[string, number], StoredClient>(
-      'SELECT address, count, last_counted AS lastCounted FROM awl WHERE address > ? ORDER BY address LIMIT ?',
-    ),
-    writeClient: db.prepare(
-      `INSERT INTO awl (address, count, last_counted) VALUES (?, ?, ?)
-       ON CONFLICT DO UPDATE SET count = excluded.count, last_counted = excluded.last_counted`,
-    ),
-    window: db.prepare<[string], number>('SELECT until FROM windows WHERE recipient = ?').pluck(),
-  };
-}
 
 /** More changes than a whitelist will see. */
 const revisionsOfOneOpening = 1e9;
@@ -93,12 +69,13 @@ function* everyPage<T>(read: (from?: string) => Page<T>): Generator<T> {
 
 export class SqliteDatabase {
   readonly #db: Database.Database;
-  readonly #sql: ReturnType<typeof prepareStatements>;
   readonly #opening: number;
   readonly #waiting: ReturnType<typeof waitingReader>;
   readonly #tallies: ReturnType<typeof tallyTables>;
   readonly #whitelist: ReturnType<typeof whitelistTable>;
   readonly #entries: EntryTable;
+  readonly #clients: ReturnType<typeof clientTable>;
+  readonly #windows: ReturnType<typeof windowTable>;
   #purgedUpTo = 0;
 
   /**
@@ -113,8 +90,9 @@ export class SqliteDatabase {
       migrate(this.#db, location);
       this.#db.pragma('journal_mode = WAL');
       this.#db.pragma(`synchronous = ${durability}`);
-      this.#sql = prepareStatements(this.#db);
       this.#entries = new EntryTable(this.#db);
+      this.#clients = clientTable(this.#db);
+      this.#windows = windowTable(this.#db);
       this.#waiting = waitingReader(this.#db);
       this.#tallies = tallyTables(this.#db);
       this.#whitelist = whitelistTable(this.#db);
@@ -159,30 +137,26 @@ export class SqliteDatabase {
     const found = this.#entries.find(triplet);
     const before: Memory = {
       entry: found?.entry,
-      client: this.#client(address),
-      openUntil: this.#openUntil(triplet.recipient),
+      client: this.#clients.find(address),
+      openUntil: this.#windows.until(triplet.recipient),
       waiting: this.#entries.waitingOf(triplet.client),
     };
     const { decision, memory } = decide(attempt, before);
     if (memory.entry && memory.entry !== before.entry) this.#entries.write(triplet, memory.entry, found);
     if (memory.client && memory.client !== before.client) {
-      this.#sql.writeClient.run(address, memory.client.count, memory.client.lastCounted);
+      this.#clients.write(address, memory.client);
     }
     return decision;
   }
 
   recall(triplet: Triplet, address: string): Memory {
     this.#entries.catchUp();
-    const openUntil = this.#openUntil(triplet.recipient);
+    const openUntil = this.#windows.until(triplet.recipient);
     return {
       entry: this.#entries.known(triplet),
-      client: this.#client(address),
+      client: this.#clients.find(address),
       ...(openUntil !== undefined && { openUntil }),
     };
-  }
-
-  #openUntil(recipient: string): number | undefined {
-    return this.#sql.window.get(recipient);
   }
 
   entries(filter: EntryFilter, limit: number, from?: string): Page<StoredEntry> {
@@ -205,7 +179,7 @@ export class SqliteDatabase {
   remove(entries: readonly EntryRemoval[], clients: readonly ClientRemoval[]): number {
     return this.#write(() => {
       const removed = entries.filter(({ triplet, lastSeen }) => this.#entries.remove(triplet, lastSeen));
-      return removed.length + tidying.removeClients(this.#db, clients);
+      return removed.length + this.#clients.remove(clients);
     });
   }
 
@@ -225,24 +199,23 @@ export class SqliteDatabase {
   }
 
   windows(): RecipientWindow[] {
-    return tidying.windows(this.#db);
+    return this.#windows.all();
   }
 
   openWindow(recipient: string, until: number): void {
-    tidying.openWindow(this.#db, recipient, until);
+    this.#windows.open(recipient, until);
   }
 
   closeWindow(recipient: string): boolean {
-    return tidying.closeWindow(this.#db, recipient);
+    return this.#windows.close(recipient);
   }
 
   forgetClient(address: string): boolean {
-    return tidying.removeClients(this.#db, [{ address }]) > 0;
+    return this.#clients.remove([{ address }]) > 0;
   }
 
   clients(limit: number, from = ''): Page<StoredClient> {
-    const found = this.#sql.clients.all(from, limit);
-    return { found, next: found.length === limit ? found.at(-1)?.address : undefined };
+    return this.#clients.page(limit, from);
   }
 
   merge(entries: Iterable<StoredEntry>, clients: Iterable<StoredClient>, more?: MoreToMerge): Merged {
@@ -255,27 +228,14 @@ export class SqliteDatabase {
         merged[found ? 'changed' : 'added'] += 1;
         this.#entries.write(triplet, after, found);
       }
-      for (const { address, ...client } of clients) {
-        const before = this.#client(address);
-        const after = before ? mergeClients(before, client) : client;
-        if (before?.count === after.count && before.lastCounted === after.lastCounted) continue;
-        merged[before ? 'changed' : 'added'] += 1;
-        this.#sql.writeClient.run(address, after.count, after.lastCounted);
+      const parts = [merged, this.#clients.merge(clients)];
+      if (more) {
+        this.#tallies.merge(more);
+        parts.push(this.#whitelist.merge(more.listed), this.#windows.merge(more.windows));
       }
-      if (!more) return merged;
-      this.#tallies.merge(more);
-      const listed = this.#whitelist.merge(more.listed);
-      const windows = tidying.mergeWindows(this.#db, more.windows);
-      return {
-        added: merged.added + listed.added + windows.added,
-        changed: merged.changed + listed.changed + windows.changed,
-      };
+      const sum = (what: keyof Merged) => parts.reduce((count, part) => count + part[what], 0);
+      return { added: sum('added'), changed: sum('changed') };
     });
-  }
-
-  #client(address: string): AwlRecord | undefined {
-    const found = this.#sql.client.get(address);
-    return found && { count: found[0], lastCounted: found[1] };
   }
 
   /** Merges all that another file of greyctl's holds: in one step, and constant memory. */
@@ -293,7 +253,8 @@ export class SqliteDatabase {
   }
 
   purge(now: number, rules: Rules, limit: number): Purged {
-    const { removed, next } = purgeStep(this.#db, this.#entries, now, rules, limit, this.#purgedUpTo);
+    const tables = { entries: this.#entries, clients: this.#clients, windows: this.#windows };
+    const { removed, next } = purgeStep(this.#db, tables, now, rules, limit, this.#purgedUpTo);
     this.#purgedUpTo = next ?? 0;
     return { removed, done: next === undefined };
   }

@@ -1,8 +1,16 @@
 import type Database from 'better-sqlite3';
 import { isAlive } from '../../greylist/decide.js';
 import type { Rules } from '../../greylist/settings.js';
+import type { clientTable } from './clients.js';
 import type { EntryTable } from './entries.js';
-import { closeWindowsBefore, removeClients } from './tidying.js';
+import type { windowTable } from './windows.js';
+
+/** What is purged. */
+export interface Tables {
+  readonly entries: EntryTable;
+  readonly clients: ReturnType<typeof clientTable>;
+  readonly windows: ReturnType<typeof windowTable>;
+}
 
 export interface PurgeStep {
   readonly removed: number;
@@ -13,30 +21,25 @@ export interface PurgeStep {
 /** Removes what `rules` have forgotten at `now` among some hundred entries from id `from` on, and up to `limit` client records. */
 export function purgeStep(
   db: Database.Database,
-  table: EntryTable,
+  { entries, clients, windows }: Tables,
   now: number,
   rules: Rules,
   limit: number,
   from: number,
 ): PurgeStep {
-  const look = () => table.look(from, (entry) => isAlive(entry, now, rules));
-  let removed = closeWindowsBefore(db, now);
+  const look = () => entries.look(from, (entry) => isAlive(entry, now, rules));
+  let removed = windows.closeBefore(now);
   // Looked at first: mostly there is nothing to write, and no lock is taken.
-  if (from === 0) table.beginRound();
+  if (from === 0) entries.beginRound();
   let seen = look();
   if (seen.dead.length + seen.gone.length > 0) {
     db.transaction(() => {
       seen = look();
-      table.clear(seen);
+      entries.clear(seen);
     }).immediate();
     removed += seen.dead.length;
   }
-  table.passed(seen);
-  const clients = db
-    .prepare<[number, number], { address: string; lastCounted: number }>(
-      'SELECT address, last_counted AS lastCounted FROM awl WHERE last_counted < ? LIMIT ?',
-    )
-    .all(now - rules.maxAgeSeconds, limit);
-  if (clients.length > 0) removed += db.transaction(() => removeClients(db, clients)).immediate();
+  entries.passed(seen);
+  removed += clients.removeBefore(now - rules.maxAgeSeconds, limit);
   return { removed, next: seen.next === Infinity ? undefined : seen.next };
 }
