@@ -1,10 +1,12 @@
 /**
  * What a server believes to be in Redis without asking: what it saw there last, and nothing where it never found anything, as most
- * triplets are new. The script compares; a guess that was wrong costs a round trip and no more than that.
+ * triplets are new. The script compares; a guess that was wrong costs a round trip, two where a window is open.
  */
 
-/** Of so many keys at least, about 350 bytes each, is known what was seen last; of twice as many at most. */
+/** Of so many keys at least, about 350 bytes each, what was seen last is known; of twice as many at most. */
 const remembered = 2 ** 15;
+/** Longer keys are those of strangers who want them kept: nothing is believed to be there, and the script tells. */
+const longestKey = 300;
 /** So many batches at most are read first before the next is guessed: other servers change what this one has seen. */
 const longestPause = 64;
 
@@ -36,6 +38,7 @@ export class Guesses {
 
   /** What was seen there. */
   see(key: string, value: string): void {
+    if (key.length > longestKey) return;
     this.#recent.set(key, value);
     if (this.#recent.size < remembered) return;
     this.#older = this.#recent;

@@ -136,3 +136,16 @@ test('what was seen last is guessed, and forgotten when much else was seen since
   }
   assert.deepEqual([...guesses.ofAll(['known', 'used']).values()], ['', 'text']);
 });
+
+test('keys that only a stranger makes so long are not kept', () => {
+  const guesses = new Guesses();
+  const [short, long] = ['greyctl:{192.0}:awl:192.0.2.1', `greyctl:{192.0}:entry:${'%7C'.repeat(100)}`];
+  for (const key of [short, long]) guesses.see(key, '1 1800000000');
+  assert.deepEqual(
+    guesses.ofAll([short, long]),
+    new Map([
+      [short, '1 1800000000'],
+      [long, ''],
+    ]),
+  );
+});
