@@ -16,7 +16,7 @@ import type {
 import { addUp, evaluate, exchange, type Addition } from './exchange.js';
 import type { Keys } from './keys.js';
 import { listOf, type Link, type Reply } from './link.js';
-import { readListed, writeListed, type ListedValue } from './values.js';
+import { fieldOf, readListed, writeListed, type ListedValue } from './values.js';
 
 function textsIn(reply: Reply): string[] {
   return listOf(reply).map(String);
@@ -53,9 +53,6 @@ export async function revision(link: Link, keys: Keys): Promise<number> {
   return Number((await link.send(key, ['GET', key])) ?? 0);
 }
 
-/** Counts that are merged in one step. */
-const mergeStep = 1000;
-
 /**
  * KEYS: the whitelist, the revision, hits, last hits. ARGV: a field, the text it was read with, its new text ('' removes it), an id, and
  * how often and when it was hit at least ('' leaves what is there).
@@ -89,11 +86,11 @@ type ChangedEntry = Omit<ListedValue, 'id'> & Partial<Pick<ListedEntry, 'hits' |
 export async function changeEntry(
   link: Link,
   keys: Keys,
-  { kind, pattern }: Pick<ListedValue, 'kind' | 'pattern'>,
+  entry: Pick<ListedValue, 'kind' | 'pattern'>,
   after: (before: ListedValue | undefined) => ChangedEntry | undefined,
 ): Promise<ListedValue | undefined> {
   const key = keys.site('whitelist');
-  const field = `${kind} ${pattern}`;
+  const field = fieldOf(entry);
   for (;;) {
     const found = await link.send(key, ['HGET', key, field]);
     const text = typeof found === 'string' ? found : '';
@@ -101,7 +98,7 @@ export async function changeEntry(
     const wanted = after(before);
     if (!wanted && !before) return undefined;
     const id = before?.id ?? Number(await link.send(key, ['INCR', keys.site('ids')]));
-    const written = wanted ? writeListed({ ...wanted, id })[1] : '';
+    const written = wanted ? writeListed({ ...wanted, id }) : '';
     const names = ['whitelist', 'revision', 'hits', 'last-hits'] as const;
     const places = names.map((name) => keys.site(name));
     const hits = [wanted?.hits ?? '', wanted?.lastHit ?? ''].map(String);
@@ -137,12 +134,16 @@ export async function closeWindowsBefore(link: Link, keys: Keys, now: number): P
   return closed;
 }
 
-async function mergeListedEntries(link: Link, keys: Keys, others: MoreToMerge['listed']): Promise<Merged> {
+/** Merges whitelist entries, of which those were known before that `known` tells. */
+export async function mergeEntries(
+  link: Link,
+  keys: Keys,
+  others: MoreToMerge['listed'],
+  known: ReadonlyMap<string, ListedEntry>,
+): Promise<Merged> {
   const merged = { added: 0, changed: 0 };
-  const nameOf = ({ kind, pattern }: Pick<ListedEntry, 'kind' | 'pattern'>) => `${kind} ${pattern}`;
-  const known = new Map((await listed(link, keys)).map((entry) => [nameOf(entry), entry]));
   for (const other of others) {
-    const ours = known.get(nameOf(other));
+    const ours = known.get(fieldOf(other));
     if (ours && JSON.stringify(mergeListed(ours, other)) === JSON.stringify(mergeListed(ours, ours)))
       continue;
     const before = await changeEntry(link, keys, other, (found) =>
@@ -153,8 +154,8 @@ async function mergeListedEntries(link: Link, keys: Keys, others: MoreToMerge['l
   return merged;
 }
 
-/** Of two windows the later end. */
-async function mergeWindows(link: Link, keys: Keys, others: MoreToMerge['windows']): Promise<Merged> {
+/** Merges windows: of two the later end. */
+export async function mergeWindows(link: Link, keys: Keys, others: MoreToMerge['windows']): Promise<Merged> {
   const merged = { added: 0, changed: 0 };
   const open = new Map((await windows(link, keys)).map(({ recipient, until }) => [recipient, until]));
   const additions: Addition[] = [];
@@ -167,16 +168,6 @@ async function mergeWindows(link: Link, keys: Keys, others: MoreToMerge['windows
   }
   await addUp(link, additions);
   return merged;
-}
-
-/** Merges whitelist entries, windows and counts: whoever does so meanwhile, of two numbers the larger stays. */
-export async function mergeMore(link: Link, keys: Keys, more: MoreToMerge): Promise<Merged> {
-  const entries = await mergeListedEntries(link, keys, more.listed);
-  const opened = await mergeWindows(link, keys, more.windows);
-  const additions = countAdditions(keys, more, 'LARGER');
-  for (let at = 0; at < additions.length; at += mergeStep)
-    await addUp(link, additions.slice(at, at + mergeStep));
-  return { added: entries.added + opened.added, changed: entries.changed + opened.changed };
 }
 
 /** What was counted in an hour, by field. */
@@ -224,7 +215,8 @@ export async function delays(link: Link, keys: Keys, since: number): Promise<Del
   return Array.from(sums, ([seconds, count]) => ({ seconds, count })).sort((a, b) => a.seconds - b.seconds);
 }
 
-function countAdditions(
+/** What adds these counts to what is there, or with LARGER leaves the larger. An hour is listed before it is counted: then it is found. */
+export function countAdditions(
   keys: Keys,
   { tallies, delays }: Pick<MoreToMerge, 'tallies' | 'delays'>,
   command: 'HINCRBY' | 'LARGER',
@@ -243,7 +235,7 @@ function countAdditions(
     key: keys.site('hours'),
     args: [hour, hour],
   }));
-  return [...additions, ...hours];
+  return [...hours, ...additions];
 }
 
 /** Who has not heard for so long that a move has arrived has been forgotten: a host that was away, with a move of its fallback. */

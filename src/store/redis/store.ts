@@ -9,6 +9,7 @@ import * as changing from './changing.js';
 import { keepConnected, type Connection } from './connection.js';
 import { problemsOf } from './checking.js';
 import { Guesses } from './guesses.js';
+import { addUp } from './exchange.js';
 import { createKeys, layoutVersion, type Keys } from './keys.js';
 import type { Link, RedisAddress } from './link.js';
 import * as listing from './listing.js';
@@ -17,6 +18,7 @@ import { recall } from './reading.js';
 import { settle } from './settle.js';
 import { newSeed, readSeed, WaitingCounts } from './waiting.js';
 import * as site from './site.js';
+import { fieldOf } from './values.js';
 
 export interface RedisOptions {
   readonly address: RedisAddress;
@@ -113,7 +115,14 @@ function storeOn(
         add(await use((link) => changing.merge(link, counts(), step, [], rules, now())));
       for (const step of inSteps(clients))
         add(await use((link) => changing.merge(link, counts(), [], step, rules, now())));
-      if (more) add(await use((link) => site.mergeMore(link, keys, more)));
+      if (!more) return sum;
+      const listed = await use((link) => site.listed(link, keys));
+      const known = new Map(listed.map((entry) => [fieldOf(entry), entry]));
+      for (const step of inSteps(more.listed))
+        add(await use((link) => site.mergeEntries(link, keys, step, known)));
+      for (const step of inSteps(more.windows)) add(await use((link) => site.mergeWindows(link, keys, step)));
+      for (const step of inSteps(site.countAdditions(keys, more, 'LARGER')))
+        await use((link) => addUp(link, step));
       return sum;
     },
     purge: (time, current, limit) =>

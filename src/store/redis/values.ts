@@ -55,24 +55,19 @@ export function readClient(key: string, text: string): AwlRecord {
 /** A whitelist entry without its hits, which are counted apart. */
 export type ListedValue = Omit<ListedEntry, 'hits' | 'lastHit'>;
 
-/** The field and the text of a whitelist entry. */
-export function writeListed({
-  id,
-  kind,
-  pattern,
-  comment,
-  addedAt,
-  expiresAt,
-}: ListedValue): [field: string, text: string] {
-  return [
-    `${kind} ${pattern}`,
-    JSON.stringify({
-      id,
-      comment,
-      added_at: addedAt,
-      ...(expiresAt !== undefined && { expires_at: expiresAt }),
-    }),
-  ];
+/** The field of a whitelist entry. */
+export function fieldOf({ kind, pattern }: Pick<ListedValue, 'kind' | 'pattern'>): string {
+  return `${kind} ${pattern}`;
+}
+
+/** The text of a whitelist entry. */
+export function writeListed({ id, comment, addedAt, expiresAt }: ListedValue): string {
+  return JSON.stringify({
+    id,
+    comment,
+    added_at: addedAt,
+    ...(expiresAt !== undefined && { expires_at: expiresAt }),
+  });
 }
 
 function isListKind(text: string): text is ListKind {
