@@ -26,7 +26,7 @@ end
 local absent = KEYS[tonumber(ARGV[n + 2])]
 if absent and redis.call('EXISTS', absent) == 1 then return {} end
 if not same then return found end
-local kinds = {BITFIELD = 'string', HINCRBY = 'hash', HSET = 'hash', LARGER = 'hash', ZADD = 'zset'}
+local kinds = {BITFIELD = 'string', HINCRBY = 'hash', LARGER = 'hash', ZADD = 'zset'}
 local checked = {}
 local i = n + 4 + 3 * tonumber(ARGV[n + 3])
 while i <= #ARGV do
@@ -71,7 +71,7 @@ export interface Write {
 
 /** A command that adds to a key other than those that were read, with its arguments. EXPIRE follows another; LARGER is the script's own. */
 export interface Addition {
-  readonly command: 'BITFIELD' | 'EXPIRE' | 'HINCRBY' | 'HSET' | 'LARGER' | 'ZADD';
+  readonly command: 'BITFIELD' | 'EXPIRE' | 'HINCRBY' | 'LARGER' | 'ZADD';
   readonly key: string;
   readonly args: readonly string[];
 }

@@ -88,7 +88,7 @@ function additionsOf(batch: readonly Placed[], decisions: readonly Decision[], k
     if (attempt.exemption === undefined || attempt.listedId === undefined) continue;
     add(keys.site('hits'), String(attempt.listedId), 1);
     const args = [String(attempt.listedId), String(attempt.time)];
-    additions.push({ command: 'HSET', key: keys.site('last-hits'), args });
+    additions.push({ command: 'LARGER', key: keys.site('last-hits'), args });
   }
   for (const [key, fields] of counts) {
     for (const [field, amount] of fields)
