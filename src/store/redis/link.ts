@@ -38,7 +38,7 @@ export interface LinkOptions {
   readonly address: RedisAddress;
   /** PEM; the system's authorities where it is not given. */
   readonly tlsAuthority?: string | undefined;
-  /** How long a connection may take. */
+  /** How long a connection may take, with what is asked of a server before it is used. */
   readonly connectMs: number;
 }
 
@@ -68,7 +68,7 @@ function nodeOptions({ address, tlsAuthority, connectMs }: LinkOptions) {
     disableOfflineQueue: true,
     disableClientInfo: true,
     maintNotifications: 'disabled' as const,
-    // A timer a command is dear; connection.ts has one for all that is asked at once.
+    // A timer a command is dear; connection.ts has one for all that is asked at once, and `inTime` those of connecting.
     commandOptions: { timeout: 0 },
     ...(user !== undefined && { username: user }),
     ...(password !== undefined && { password }),
@@ -90,35 +90,22 @@ function newClient(options: LinkOptions, { host, port }: HostPort, database: num
   });
 }
 
-/** Connects, greeting and password included, in time or not at all. */
-async function connectInTime(
-  client: { connect(): Promise<unknown>; destroy(): unknown },
-  connectMs: number,
-): Promise<void> {
+/** What `work` on a client comes to; a client that fails, or takes longer, is destroyed. */
+async function inTime<T>(client: { destroy(): unknown }, limitMs: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new Error(`no answer within ${connectMs / 1000} s`));
-    }, connectMs);
+      reject(new Error(`no answer within ${limitMs / 1000} s`));
+    }, limitMs);
   });
   try {
-    await Promise.race([client.connect(), late]);
+    return await Promise.race([work, late]);
   } catch (error) {
     client.destroy();
     throw error;
   } finally {
     clearTimeout(timer);
   }
-}
-
-async function connected(
-  client: Client,
-  connectMs: number,
-  onLost: (error: unknown) => void,
-): Promise<Client> {
-  client.on('error', onLost);
-  await connectInTime(client, connectMs);
-  return client;
 }
 
 function sender(client: Client): Send {
@@ -130,11 +117,10 @@ async function serverLink(
   place: HostPort,
   onLost: (error: unknown) => void,
 ): Promise<Link> {
-  const client = await connected(
-    newClient(options, place, options.address.database),
-    options.connectMs,
-    onLost,
-  );
+  const client = newClient(options, place, options.address.database);
+  client.on('error', onLost);
+  // The greeting and the password are a part of it.
+  await inTime(client, options.connectMs, client.connect());
   const send = sender(client);
   return {
     isCluster: false,
@@ -159,18 +145,15 @@ async function askSentinel(
   { user, password }: Credentials,
 ): Promise<HostPort | undefined> {
   const address = { ...options.address, user, password };
-  const client = await connected(
-    newClient({ ...options, address }, sentinel, 0),
-    options.connectMs,
-    () => undefined,
-  );
-  try {
-    const reply = await sender(client)(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', options.address.master ?? '']);
-    const [host, port] = listOf(reply);
-    return typeof host === 'string' ? { host, port: Number(port) } : undefined;
-  } finally {
-    client.destroy();
-  }
+  const client = newClient({ ...options, address }, sentinel, 0);
+  client.on('error', () => undefined);
+  const ask = async () => {
+    await client.connect();
+    return sender(client)(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', address.master ?? '']);
+  };
+  const [host, port] = listOf(await inTime(client, options.connectMs, ask()));
+  client.destroy();
+  return typeof host === 'string' ? { host, port: Number(port) } : undefined;
 }
 
 /** Asks with a password only where one is wanted. */
@@ -209,7 +192,7 @@ async function findMaster(options: LinkOptions): Promise<HostPort> {
 async function sentinelLink(options: LinkOptions, onLost: (error: unknown) => void): Promise<Link> {
   const place = await findMaster(options);
   const link = await serverLink(options, place, onLost);
-  const [role] = listOf(await link.send('', ['ROLE']));
+  const [role] = listOf(await inTime(link, options.connectMs, link.send('', ['ROLE'])));
   if (role === 'master') return link;
   link.destroy();
   throw new Error(`${place.host}:${place.port} is not a master yet`);
@@ -224,7 +207,7 @@ async function clusterLink(options: LinkOptions, onLost: (error: unknown) => voi
   });
   // One of the nodes named may be away: the others tell where all are.
   cluster.on('error', () => undefined);
-  await connectInTime(cluster, options.connectMs);
+  await inTime(cluster, options.connectMs, cluster.connect());
   cluster.on('node-error', onLost);
   return {
     isCluster: true,
