@@ -32,8 +32,8 @@ async function* inSteps<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
 }
 
 /** A move whose addition failed, or whose answer was lost, is the first of the next time. */
-async function moveCounts(local: CountsSource, shared: Store): Promise<void> {
-  for (let move; (move = await local.takeCounts(stepCounts));) {
+async function moveCounts(local: CountsSource, shared: Store, isOver: () => boolean): Promise<void> {
+  for (let move; !isOver() && (move = await local.takeCounts(stepCounts));) {
     await shared.addCounts(move);
     await local.countsMoved(move.id);
   }
@@ -45,15 +45,19 @@ async function copyEntries(local: Store, shared: Store): Promise<void> {
   for await (const step of inSteps(allClients(local))) await shared.merge([], step);
 }
 
-/** The same, and takes it out; resolves to how many entries. What was used again meanwhile stays for the next time. */
-async function moveEntries(local: Store, shared: Store): Promise<number> {
+/**
+ * The same, and takes it out until `isOver`; resolves to how many entries. What was used again meanwhile stays for the next time.
+ */
+async function moveEntries(local: Store, shared: Store, isOver: () => boolean): Promise<number> {
   let moved = 0;
   for await (const step of inSteps(allEntries(local, {}))) {
     await shared.merge(step, []);
+    if (isOver()) return moved;
     moved += await local.remove(step, []);
   }
   for await (const step of inSteps(allClients(local))) {
     await shared.merge([], step);
+    if (isOver()) return moved;
     await local.remove([], step);
   }
   return moved;
@@ -68,26 +72,35 @@ export async function withFallback(
   let isAway = true;
   let isClosed = false;
   let isTold = true;
+  let isProbing = false;
   let timer: NodeJS.Timeout | undefined;
 
+  /** Ends early where a request has failed meanwhile. */
   async function probe(): Promise<void> {
+    isProbing = true;
     try {
       await shared.listedRevision();
       // While the local store decides it must know all it knew: who has passed stays passed.
       await copyEntries(local, shared);
       isAway = false;
-      const moved = await moveEntries(local, shared);
-      await moveCounts(local, shared);
-      if (!isTold || moved > 0) back(moved);
+      const moved = await moveEntries(local, shared, isLost);
+      await moveCounts(local, shared, isLost);
+      if (!isLost() && (!isTold || moved > 0)) back(moved);
     } catch (error) {
       isAway = true;
       told(error);
-      later();
     }
+    isProbing = false;
+    if (isAway) later();
   }
 
+  function isLost(): boolean {
+    return isAway;
+  }
+
+  /** There is one probe at a time: the one under way sees to the next. */
   function later(): void {
-    if (!isClosed) timer = setTimeout(() => void probe(), probeMs).unref();
+    if (!isClosed && !isProbing) timer = setTimeout(() => void probe(), probeMs).unref();
   }
 
   function told(error: unknown): void {
