@@ -159,34 +159,32 @@ async function askSentinel(
 /** Asks with a password only where one is wanted. */
 async function askAdmitted(options: LinkOptions, sentinel: HostPort): Promise<HostPort | undefined> {
   const { user, password, sentinelPassword } = options.address;
-  try {
-    return await askSentinel(options, sentinel, {}).catch((error: unknown) => {
-      if (!(error instanceof ErrorReply && error.message.startsWith('NOAUTH'))) throw error;
-      const own = sentinelPassword === undefined ? { user, password } : { password: sentinelPassword };
-      return askSentinel(options, sentinel, own);
-    });
-  } catch (error) {
-    if (!(error instanceof ErrorReply && refusal.test(error.message))) throw error;
-    throw new Error(`the Sentinel ${sentinel.host}:${sentinel.port} refuses this user or password`, {
-      cause: error,
-    });
-  }
+  return askSentinel(options, sentinel, {}).catch((error: unknown) => {
+    if (!(error instanceof ErrorReply && error.message.startsWith('NOAUTH'))) throw error;
+    const own = sentinelPassword === undefined ? { user, password } : { password: sentinelPassword };
+    return askSentinel(options, sentinel, own);
+  });
 }
 
-/** The master as the first Sentinel knows it that answers. */
+/** The master as the first Sentinel knows it that answers; else what is to be mended first: a password, a name, a Sentinel. */
 async function findMaster(options: LinkOptions): Promise<HostPort> {
   const { hosts, master = '' } = options.address;
+  let refused: Error | undefined;
+  let unknown: Error | undefined;
   let problem: unknown;
   for (const sentinel of hosts) {
+    const name = `the Sentinel ${sentinel.host}:${sentinel.port}`;
     try {
       const found = await askAdmitted(options, sentinel);
       if (found) return found;
-      problem = new Error(`the Sentinel ${sentinel.host}:${sentinel.port} knows no master "${master}"`);
+      unknown ??= new Error(`${name} knows no master "${master}"`);
     } catch (error) {
-      problem = error;
+      if (error instanceof ErrorReply && refusal.test(error.message))
+        refused ??= new Error(`${name} refuses this user or password`, { cause: error });
+      else problem = error;
     }
   }
-  throw problem;
+  throw refused ?? unknown ?? problem;
 }
 
 async function sentinelLink(options: LinkOptions, onLost: (error: unknown) => void): Promise<Link> {

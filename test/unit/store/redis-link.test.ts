@@ -46,3 +46,17 @@ test('a master that greets and then says nothing, or lets nobody in, is given up
     await eventually(() => master.connections() === 0 || undefined, 'end of the connection');
   }
 });
+
+test('what a Sentinel answers is told rather than that the next one is down', async (t) => {
+  const refusing = await answering(t, 'SENTINEL', '-NOPERM this user has no permissions\r\n');
+  const ignorant = await answering(t, 'SENTINEL', '*-1\r\n');
+  const down = { port: 1 };
+  const refused = `the Sentinel 127.0.0.1:${refusing.port} refuses this user or password`;
+  const unknown = `the Sentinel 127.0.0.1:${ignorant.port} knows no master "site"`;
+  await assert.rejects(connectBy(refusing, down), { message: refused });
+  await assert.rejects(connectBy(down, refusing), { message: refused });
+  await assert.rejects(connectBy(ignorant, refusing, down), { message: refused });
+  await assert.rejects(connectBy(refusing, ignorant), { message: refused });
+  await assert.rejects(connectBy(ignorant, down), { message: unknown });
+  await assert.rejects(connectBy(down, down), /ECONNREFUSED/);
+});
