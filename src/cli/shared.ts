@@ -1,9 +1,10 @@
 /** A database on Redis or Valkey, as the settings say. Loaded only where one is used. */
 import { readFileSync } from 'node:fs';
 import type { Values } from '../config/options.js';
-import { readRedisUrl, withoutPassword } from '../config/redis-url.js';
+import { readRedisUrl, withoutPassword, type RedisUrl } from '../config/redis-url.js';
 import { settingsOf } from '../config/resolve.js';
 import { Failure, reasonOf } from '../greylist/failure.js';
+import type { RedisAddress } from '../store/redis/link.js';
 import { openRedis, type RedisStore } from '../store/redis/store.js';
 import type { Process } from './context.js';
 
@@ -21,26 +22,24 @@ function readNamed(file: string, what: string): string {
   }
 }
 
-function passwordLines(file: string): string[] {
-  return readNamed(file, 'the password file').split(/\r?\n/);
-}
-
-/** The password of the location, else of the environment, else of the file. */
-function passwordFor(values: Values, outside: Process): string | undefined {
-  const fromEnvironment = outside.environment['GREYCTL_DB_PASSWORD'];
-  if (fromEnvironment) return fromEnvironment;
+/**
+ * The password of the location, else of the environment, else of the file's first line; where there are Sentinels, their own of the
+ * second line, if it has one. The file is read once, as a pipe can be, and only where one of its lines is needed.
+ */
+function passwordsFor(
+  { kind, password: inLocation }: RedisUrl,
+  values: Values,
+  outside: Process,
+): Pick<RedisAddress, 'password' | 'sentinelPassword'> {
+  const { GREYCTL_DB_PASSWORD: inEnvironment } = outside.environment;
+  const given = inLocation ?? (inEnvironment === '' ? undefined : inEnvironment);
   const file = values['db-password-file'];
-  if (file === undefined) return undefined;
-  const [password = ''] = passwordLines(file);
-  if (password === '') throw new Failure(`the password file ${file} has no first line`, { kind: 'usage' });
-  return password;
-}
-
-/** The Sentinels' own password, in the second line of the file; undefined where they have none. */
-function sentinelPasswordFor(values: Values): string | undefined {
-  const file = values['db-password-file'];
-  const second = file === undefined ? undefined : passwordLines(file)[1];
-  return second === '' ? undefined : second;
+  const hasSentinels = kind === 'sentinel';
+  if (file === undefined || (given !== undefined && !hasSentinels)) return { password: given };
+  const [first, second] = readNamed(file, 'the password file').split(/\r?\n/);
+  const password = given ?? first;
+  if (!password) throw new Failure(`the password file ${file} has no first line`, { kind: 'usage' });
+  return { password, ...(hasSentinels && second && { sentinelPassword: second }) };
 }
 
 /** Opens it; rejects with a Failure. A server opens also one that is away. `privacy` tells apart what addresses are kept as. */
@@ -52,14 +51,9 @@ export function openSharedStore(
 ): Promise<RedisStore> {
   const location = values.db ?? '';
   const url = readRedisUrl(location);
-  const password = url.password ?? passwordFor(values, outside);
   const authority = values['db-tls-ca'];
   return openRedis({
-    address: {
-      ...url,
-      password,
-      ...(url.kind === 'sentinel' && { sentinelPassword: sentinelPasswordFor(values) }),
-    },
+    address: { ...url, ...passwordsFor(url, values, outside) },
     location: withoutPassword(location),
     ...(authority !== undefined && { tlsAuthority: readNamed(authority, 'the certificates') }),
     timeoutMs: isServer ? values['store-timeout'] * 1000 * serverShare : commandTimeoutMs,

@@ -1,9 +1,12 @@
 /** Every command on a shared database, and how its password is kept. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
 import { certificatesIn } from '../support/certificates.js';
 import { eventually } from '../support/deadline.js';
+import { fakeRedis } from '../support/fake-redis.js';
 import { run, type Result } from '../support/greyctl.js';
 import { request } from '../support/policy-client.js';
 import { needs } from '../support/programs.js';
@@ -118,6 +121,43 @@ test('the password comes from a file or the environment, and is seen nowhere', i
     assert.doesNotMatch(text, /s3cret/);
     assert.match(text, /redis:\/\/:\*\*\*@127\.0\.0\.1/);
   }
+});
+
+test('the password file may be a pipe, whose second line Sentinels are told', async (t) => {
+  const told: string[][] = [];
+  const sentinel = await fakeRedis(t, ([name, ...rest]) => {
+    if (name !== 'AUTH') return '-NOAUTH Authentication required.\r\n';
+    told.push(rest);
+    return '-WRONGPASS invalid username-password pair or user is disabled.\r\n';
+  });
+  const pipe = `${await temporaryFolder(t)}/password`;
+  execFileSync('mkfifo', [pipe]);
+  const db = `redis+sentinel://127.0.0.1:${sentinel.port}/site`;
+  const [refused] = await Promise.all([
+    run(['db', 'info', `--db=${db}`, `--db-password-file=${pipe}`]),
+    writeFile(pipe, 'of-redis\nof-sentinels\n'),
+  ]);
+  assert.deepEqual(told, [['of-sentinels']]);
+  assert.equal(
+    refused.stderr,
+    `greyctl: cannot use the database ${db}: the Sentinel 127.0.0.1:${sentinel.port} refuses this user or password\n` +
+      'Try: put the password of the Sentinels in the second line of the file that --db-password-file names\n',
+  );
+});
+
+test('a password file is read only where a line of it is needed', async () => {
+  const read = async (host: string, env = {}) => {
+    const args = ['db', 'info', `--db=${host}127.0.0.1:1/0`, '--db-password-file=/nonexistent/password'];
+    const { status, stderr } = await run(args, { env });
+    assert.match(stderr, status === 2 ? /cannot read the password file/ : /connection refused/);
+    return status === 2;
+  };
+  const env = { GREYCTL_DB_PASSWORD: 'secret' };
+  assert.deepEqual(
+    [await read('redis://'), await read('redis://', env), await read('redis://:secret@')],
+    [true, false, false],
+  );
+  assert.equal(await read('redis+sentinel://:secret@', env), true);
 });
 
 test(

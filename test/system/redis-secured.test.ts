@@ -85,7 +85,7 @@ test('a Sentinel that refuses the password says so', installed, async (t) => {
     [
       1,
       `greyctl: cannot use the database ${url}: the Sentinel 127.0.0.1:${sentinel.port} refuses this user or password\n` +
-        'Try: a password of its own in the second line of the file that --db-password-file names\n',
+        'Try: put the password of the Sentinels in the second line of the file that --db-password-file names\n',
     ],
   );
 });

@@ -36,7 +36,7 @@ const explanations: readonly (readonly [pattern: RegExp, why: string, hint?: str
   [
     /^(the Sentinel \S+ refuses .*)/,
     '$1',
-    'a password of its own in the second line of the file that --db-password-file names',
+    'put the password of the Sentinels in the second line of the file that --db-password-file names',
   ],
   [
     refusal,
