@@ -14,7 +14,7 @@ import type { Warn } from './log.js';
 const restMs = 1000;
 const maxBatch = 1000;
 /** So many are worth a transaction of their own while another is under way; larger ones let this thread or the store's wait. */
-const goodBatch = 12;
+const goodBatch = 20;
 const maxUnderWay = 2;
 
 const unavailable: Decision = { verdict: 'pass', reason: 'store unavailable', waitSeconds: 0 };
