@@ -67,7 +67,8 @@ test(`a server killed ${crashes} times while it moves its counts moves each once
   });
   const expected = new MemoryStore();
   let killed = 0;
-  for (let round = 0; round < crashes; round += 1) {
+  // On a busy machine some servers are ready before they are hit: then there are more rounds.
+  for (let round = 0; round < crashes || (killed <= crashes / 3 && round < 10 * crashes); round += 1) {
     const local = await openSqlite(fallback);
     const counted = outage(round, 2500);
     await Promise.all([local.addCounts(counted), expected.addCounts(counted)]);
