@@ -1,5 +1,5 @@
 import type { AwlRecord, Entry } from './decide.js';
-import type { ListedEntry } from './store.js';
+import type { ListedEntry, Merged, RecipientWindow } from './store.js';
 
 function earlier(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
@@ -50,4 +50,38 @@ export function mergeListed(a: ListedEntry, b: Omit<ListedEntry, 'id'>): ListedE
     hits: Math.max(a.hits, b.hits),
     ...(last !== undefined && { lastHit: last }),
   };
+}
+
+/** True when merging `b` would leave `a` as it is. */
+export function holdsListed(a: ListedEntry, b: Omit<ListedEntry, 'id'>): boolean {
+  // Merged with itself, both have the same order of fields.
+  return JSON.stringify(mergeListed(a, b)) === JSON.stringify(mergeListed(a, a));
+}
+
+/** What is to be opened, or prolonged, where windows are open until `open` tells: of two for one recipient the later end. */
+export function laterWindows(
+  open: ReadonlyMap<string, number>,
+  others: readonly RecipientWindow[],
+): { readonly later: RecipientWindow[]; readonly merged: Merged } {
+  const until = new Map(open);
+  const later: RecipientWindow[] = [];
+  const merged = { added: 0, changed: 0 };
+  for (const window of others) {
+    const before = until.get(window.recipient);
+    if (before !== undefined && before >= window.until) continue;
+    merged[before === undefined ? 'added' : 'changed'] += 1;
+    until.set(window.recipient, window.until);
+    later.push(window);
+  }
+  return { later, merged };
+}
+
+/** What several steps of merging have come to. */
+export function sumOfMerged(steps: readonly Merged[]): Merged {
+  const sum = { added: 0, changed: 0 };
+  for (const { added, changed } of steps) {
+    sum.added += added;
+    sum.changed += changed;
+  }
+  return sum;
 }

@@ -9,7 +9,15 @@ import {
   type Memory,
   type PreparedAttempt,
 } from '../greylist/decide.js';
-import { mergeClients, mergeEntries, mergeListed, sameEntry } from '../greylist/merge.js';
+import {
+  holdsListed,
+  laterWindows,
+  mergeClients,
+  mergeEntries,
+  mergeListed,
+  sameEntry,
+  sumOfMerged,
+} from '../greylist/merge.js';
 import type { Rules } from '../greylist/settings.js';
 import type {
   ClientRemoval,
@@ -205,7 +213,7 @@ export class MemoryStore implements Store, CountsSource {
       this.#clients.set(address, after);
     }
     const others = more ? this.#mergeMore(more) : { added: 0, changed: 0 };
-    return Promise.resolve({ added: added + others.added, changed: changed + others.changed });
+    return Promise.resolve(sumOfMerged([{ added, changed }, others]));
   }
 
   #mergeMore({ listed, windows, ...counts }: MoreToMerge): Merged {
@@ -215,20 +223,14 @@ export class MemoryStore implements Store, CountsSource {
       const key = entry.kind + separator + entry.pattern;
       const before = this.#listed.get(key);
       this.#lastId += before ? 0 : 1;
-      const after = before ? mergeListed(before, entry) : { ...entry, id: this.#lastId };
-      this.#listed.set(key, after);
+      this.#listed.set(key, before ? mergeListed(before, entry) : { ...entry, id: this.#lastId });
       if (!before) added += 1;
-      else if (JSON.stringify(after) !== JSON.stringify(mergeListed(before, before))) changed += 1;
+      else if (!holdsListed(before, entry)) changed += 1;
     }
     this.#revision += added + changed;
-    for (const { recipient, until } of windows) {
-      const before = this.#windows.get(recipient);
-      if (before !== undefined && before >= until) continue;
-      if (before === undefined) added += 1;
-      else changed += 1;
-      this.#windows.set(recipient, until);
-    }
-    return { added, changed };
+    const { later, merged } = laterWindows(this.#windows, windows);
+    for (const { recipient, until } of later) this.#windows.set(recipient, until);
+    return sumOfMerged([{ added, changed }, merged]);
   }
 
   purge(now: number, rules: Rules): Promise<Purged> {

@@ -1,7 +1,7 @@
 /** What is kept once for all servers: whitelist entries, windows, counts by the hour. */
 import { createHash } from 'node:crypto';
 import type { Reason, Verdict } from '../../greylist/decide.js';
-import { mergeListed } from '../../greylist/merge.js';
+import { holdsListed, laterWindows, mergeListed } from '../../greylist/merge.js';
 import type {
   CountsMove,
   DelayTally,
@@ -144,8 +144,7 @@ export async function mergeEntries(
   const merged = { added: 0, changed: 0 };
   for (const other of others) {
     const ours = known.get(fieldOf(other));
-    if (ours && JSON.stringify(mergeListed(ours, other)) === JSON.stringify(mergeListed(ours, ours)))
-      continue;
+    if (ours && holdsListed(ours, other)) continue;
     const before = await changeEntry(link, keys, other, (found) =>
       found ? mergeListed({ ...found, hits: 0 }, other) : other,
     );
@@ -156,16 +155,12 @@ export async function mergeEntries(
 
 /** Merges windows: of two the later end. */
 export async function mergeWindows(link: Link, keys: Keys, others: MoreToMerge['windows']): Promise<Merged> {
-  const merged = { added: 0, changed: 0 };
   const open = new Map((await windows(link, keys)).map(({ recipient, until }) => [recipient, until]));
-  const additions: Addition[] = [];
-  for (const { recipient, until } of others) {
-    const before = open.get(recipient);
-    if (before !== undefined && before >= until) continue;
-    merged[before === undefined ? 'added' : 'changed'] += 1;
-    additions.push({ command: 'LARGER', key: keys.site('windows'), args: [recipient, String(until)] });
-    open.set(recipient, until);
-  }
+  const { later, merged } = laterWindows(open, others);
+  const additions = later.map(({ recipient, until }): Addition => {
+    const args = [recipient, String(until)];
+    return { command: 'LARGER', key: keys.site('windows'), args };
+  });
   await addUp(link, additions);
   return merged;
 }

@@ -4,7 +4,8 @@
  */
 import { Failure } from '../../greylist/failure.js';
 import type { Rules } from '../../greylist/settings.js';
-import type { ListedEntry, Store, StoredEntry } from '../../greylist/store.js';
+import { sumOfMerged } from '../../greylist/merge.js';
+import type { ListedEntry, Merged, Store, StoredEntry } from '../../greylist/store.js';
 import * as changing from './changing.js';
 import { keepConnected, type Connection } from './connection.js';
 import { problemsOf } from './checking.js';
@@ -106,24 +107,21 @@ function storeOn(
       (await use((link) => changing.remove(link, counts(), [], [{ address }], now()))) > 0,
     clients: (limit, from) => listing.clients(connection, keys, limit, from),
     merge: async (entries, clients, more) => {
-      const sum = { added: 0, changed: 0 };
-      const add = (merged: typeof sum) => {
-        sum.added += merged.added;
-        sum.changed += merged.changed;
-      };
+      const steps: Merged[] = [];
       for (const step of inSteps(entries))
-        add(await use((link) => changing.merge(link, counts(), step, [], rules, now())));
+        steps.push(await use((link) => changing.merge(link, counts(), step, [], rules, now())));
       for (const step of inSteps(clients))
-        add(await use((link) => changing.merge(link, counts(), [], step, rules, now())));
-      if (!more) return sum;
+        steps.push(await use((link) => changing.merge(link, counts(), [], step, rules, now())));
+      if (!more) return sumOfMerged(steps);
       const listed = await use((link) => site.listed(link, keys));
       const known = new Map(listed.map((entry) => [fieldOf(entry), entry]));
       for (const step of inSteps(more.listed))
-        add(await use((link) => site.mergeEntries(link, keys, step, known)));
-      for (const step of inSteps(more.windows)) add(await use((link) => site.mergeWindows(link, keys, step)));
+        steps.push(await use((link) => site.mergeEntries(link, keys, step, known)));
+      for (const step of inSteps(more.windows))
+        steps.push(await use((link) => site.mergeWindows(link, keys, step)));
       for (const step of inSteps(site.countAdditions(keys, more, 'LARGER')))
         await use((link) => addUp(link, step));
-      return sum;
+      return sumOfMerged(steps);
     },
     purge: (time, current, limit) =>
       use(async (link) => {

@@ -7,7 +7,7 @@
  */
 import Database from 'better-sqlite3';
 import { decide, released, type Decision, type Memory, type PreparedAttempt } from '../../greylist/decide.js';
-import { mergeEntries, sameEntry } from '../../greylist/merge.js';
+import { mergeEntries, sameEntry, sumOfMerged } from '../../greylist/merge.js';
 import type { Rules } from '../../greylist/settings.js';
 import type {
   ClientRemoval,
@@ -233,8 +233,7 @@ export class SqliteDatabase {
         this.#tallies.merge(more);
         parts.push(this.#whitelist.merge(more.listed), this.#windows.merge(more.windows));
       }
-      const sum = (what: keyof Merged) => parts.reduce((count, part) => count + part[what], 0);
-      return { added: sum('added'), changed: sum('changed') };
+      return sumOfMerged(parts);
     });
   }
 

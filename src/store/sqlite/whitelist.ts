@@ -1,6 +1,6 @@
 /** The whitelist entries that are kept in the database. */
 import type Database from 'better-sqlite3';
-import { mergeListed } from '../../greylist/merge.js';
+import { holdsListed, mergeListed } from '../../greylist/merge.js';
 import type { ListedEntry, ListKind, Merged, MoreToMerge, NewListedEntry } from '../../greylist/store.js';
 import { listedEntry, type ListedRow } from './rows.js';
 
@@ -49,8 +49,8 @@ export function whitelistTable(db: Database.Database) {
       for (const entry of entries) {
         const row = sql.find.get(entry.kind, entry.pattern);
         const before = row && listedEntry(row);
+        if (before && holdsListed(before, entry)) continue;
         const after = before ? mergeListed(before, entry) : entry;
-        if (before && JSON.stringify(after) === JSON.stringify(mergeListed(before, before))) continue;
         merged[before ? 'changed' : 'added'] += 1;
         const { kind, pattern, comment, addedAt, expiresAt, hits, lastHit } = after;
         sql.write.run(kind, pattern, comment, addedAt, expiresAt ?? null, hits, lastHit ?? null);

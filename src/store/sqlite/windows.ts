@@ -1,5 +1,6 @@
 /** Recipients all of whose mail passes for a while. */
 import type Database from 'better-sqlite3';
+import { laterWindows } from '../../greylist/merge.js';
 import type { Merged, RecipientWindow } from '../../greylist/store.js';
 
 function prepareStatements(db: Database.Database) {
@@ -35,15 +36,9 @@ export function windowTable(db: Database.Database) {
       sql.isOver.get(now) === undefined ? 0 : sql.closeBefore.run(now).changes,
     /** Takes over windows from elsewhere, of two the later end; the caller holds the transaction. */
     merge: (others: readonly RecipientWindow[]): Merged => {
-      const merged = { added: 0, changed: 0 };
       const open = new Map(all().map(({ recipient, until }) => [recipient, until]));
-      for (const { recipient, until } of others) {
-        const before = open.get(recipient);
-        if (before !== undefined && before >= until) continue;
-        merged[before === undefined ? 'added' : 'changed'] += 1;
-        sql.open.run(recipient, until);
-        open.set(recipient, until);
-      }
+      const { later, merged } = laterWindows(open, others);
+      for (const { recipient, until } of later) sql.open.run(recipient, until);
       return merged;
     },
   };
