@@ -4,6 +4,7 @@ import { parseAddress } from '../greylist/address.js';
 import type { Attempt } from '../greylist/attempt.js';
 import { Failure } from '../greylist/failure.js';
 import { excerpt } from '../greylist/printable.js';
+import { registrableDomain } from '../names/domain.js';
 import { declareSettings, textOf, tolerateServerSettings } from './arguments.js';
 import type { Arguments } from './context.js';
 
@@ -39,19 +40,13 @@ export interface AttemptTexts {
   readonly recipient: string;
 }
 
-/** The list of public suffixes is large: only who needs it loads it. */
-async function domainOf(name: string): Promise<string | undefined> {
-  const { registrableDomain } = await import('../names/domain.js');
-  return registrableDomain(name);
-}
-
 /** An attempt out of the options of the command line; what they do not say is taken from `known`. */
-export async function attemptOf(
+export function attemptOf(
   argv: Arguments,
   values: Values,
   now: number,
   known: Partial<AttemptTexts> = {},
-): Promise<Attempt> {
+): Attempt {
   const text = textOf(argv, 'client') ?? known.client ?? '';
   const client = parseAddress(text);
   if (!client) throw new Failure(`--client: "${excerpt(text)}" is not an IP address`, { kind: 'usage' });
@@ -62,7 +57,7 @@ export async function attemptOf(
     time: now,
     client,
     clientName,
-    clientDomain: values['client-key'] === 'domain' ? await domainOf(clientName) : undefined,
+    clientDomain: values['client-key'] === 'domain' ? registrableDomain(clientName) : undefined,
     sender: textOf(argv, 'sender') ?? known.sender ?? '',
     recipient,
   };

@@ -1,6 +1,7 @@
 import type { Argv } from 'yargs';
 import { settingsOf } from '../config/resolve.js';
 import { printable } from '../greylist/printable.js';
+import { registrableDomain } from '../names/domain.js';
 import { count, several } from '../output/format.js';
 import { declareSettings } from './arguments.js';
 import { settingsFor, terminalFor, withStore, type Arguments, type Process } from './context.js';
@@ -21,7 +22,6 @@ export async function learn(argv: Arguments, outside: Process): Promise<number> 
   // Whatever reads logs is large, and no other command of `db` needs it.
   const { readLog } = await import('./simulation/reading.js');
   const { createLearner } = await import('../simulate/learn.js');
-  const { registrableDomain } = await import('../names/domain.js');
   const learner = createLearner(settingsOf(values), registrableDomain);
   const reading = readLog(log, outside.now(), () => process.stdin);
   for await (const batch of reading.batches) {

@@ -177,7 +177,7 @@ export function declare(yargs: Argv): Argv {
 }
 
 /** What the options say, and for the rest the pasted line. */
-async function askedFor(argv: Arguments, values: Values, now: number): Promise<Attempt> {
+function askedFor(argv: Arguments, values: Values, now: number): Attempt {
   const given = textOf(argv, 'log');
   if (given !== undefined) {
     const line = given === '-' ? readFileSync(0, 'utf8') : given;
@@ -195,7 +195,7 @@ async function askedFor(argv: Arguments, values: Values, now: number): Promise<A
 export async function run(argv: Arguments, outside: Process): Promise<undefined> {
   const { values } = settingsFor(argv, outside);
   const settings = settingsOf(values);
-  const attempt = await askedFor(argv, values, outside.now());
+  const attempt = askedFor(argv, values, outside.now());
   const key = keyed(attempt, settings);
   const explanation = await withExistingStore(values, outside, async (store) => {
     const lists = await loadLists(values, store, outside.stderr);
