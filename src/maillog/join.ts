@@ -147,7 +147,9 @@ export function createJoiner(options: JoinOptions = {}): Joiner {
   const windowSeconds = options.windowSeconds ?? 900;
   let heldSeconds = windowSeconds;
   let ready: ToldAttempt[] = [];
+  /** The log's time: that of its lines, and beyond it what has passed without one. */
   let now = -Infinity;
+  let lastTime = -Infinity;
   let lastLine = '';
   let lastHeader: Header | undefined;
 
@@ -160,17 +162,23 @@ export function createJoiner(options: JoinOptions = {}): Joiner {
     const oldest = trimPending(joining, now - heldSeconds);
     joining.order.release(Math.max(now - heldSeconds, Math.min(oldest, now - settleSeconds)), out);
   };
-  const advance = (time: number) => {
+  const moveOn = (time: number) => {
     // Files in the wrong order: what is held belongs to a later time.
     if (time < now - windowSeconds) joining.order.release(Infinity, out);
     now = time < now - windowSeconds ? time : Math.max(now, time);
-    counts.firstTime = Math.min(counts.firstTime ?? time, time);
-    counts.lastTime = Math.max(counts.lastTime ?? time, time);
     release();
     joining.open.advance(now);
     joining.sessions.advance(now);
     joining.sessionsOfProcess.advance(now);
     joining.pairing.advance(now);
+  };
+  /** A line of this time has come: mostly that of the line before. */
+  const advance = (time: number) => {
+    if (time === lastTime) return;
+    lastTime = time;
+    counts.firstTime = Math.min(counts.firstTime ?? time, time);
+    counts.lastTime = Math.max(counts.lastTime ?? time, time);
+    moveOn(time);
   };
   const say = (line: string, header: Header, time: number, times: number) => {
     const event = readEvent(line, header);
@@ -200,7 +208,7 @@ export function createJoiner(options: JoinOptions = {}): Joiner {
     counts,
     push: (line, at, time) => {
       count();
-      if (time !== now) advance(time);
+      advance(time);
       const header = readHeader(line, at);
       if (!header) {
         sayAgain(line, at, time);
@@ -219,17 +227,19 @@ export function createJoiner(options: JoinOptions = {}): Joiner {
       const header: Header = { program: 'other', processStart: 0, processEnd: 0, text: 0 };
       const event = time === undefined ? undefined : readEvent(line, header);
       if (event && time !== undefined) {
-        if (time !== now) advance(time);
+        advance(time);
         onEvent(joining, event, time);
       } else if (line !== '') counts.skippedLines += 1;
     },
     pass: (lines, time) => {
       counts.lines += lines;
       joining.line += lines;
-      const { lastTime } = counts;
-      if (time !== now) advance(time);
-      if (lines > 0) lastHeader = undefined;
-      else counts.lastTime = lastTime;
+      if (lines === 0) {
+        moveOn(time);
+        return;
+      }
+      advance(time);
+      lastHeader = undefined;
     },
     hold: (seconds) => {
       heldSeconds = seconds;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress } from '#src/greylist/address.js';
+import { createJoiner } from '#src/maillog/join.js';
 import { join, now } from '../../support/maillog.js';
 
 const id = 'C0FFEE00123';
@@ -455,6 +456,19 @@ test('an attempt that is told after the window comes out of order, and is counte
   assert.ok(attempts.findIndex(({ attempt }) => attempt.time === now - 10_000) > 0);
   const held = join(lines, { mostHeld: 5 });
   assert.equal(held.counts.lateAttempts, 1);
+});
+
+test('time that passes without a line is not that of a line', () => {
+  const joiner = createJoiner();
+  const push = (time: number) => {
+    const line = `mx ${refused()}`;
+    joiner.push(line, 0, time);
+  };
+  push(100);
+  joiner.pass(0, 105);
+  assert.deepEqual([joiner.counts.lastTime, joiner.take().length], [100, 1]);
+  push(105);
+  assert.equal(joiner.counts.lastTime, 105);
 });
 
 test('a message that nothing is heard of for the horizon is given up', () => {
