@@ -9,7 +9,7 @@ export interface Column {
   readonly align?: 'left' | 'right';
   /** May be cut in the middle where the terminal is too narrow. */
   readonly isElastic?: boolean;
-  /** May be left out where the terminal is too narrow, the lowest number first. */
+  /** May be left out where the terminal is too narrow, the lowest number first; before them goes what holds nothing but `-`. */
   readonly dispensable?: number;
 }
 
@@ -59,12 +59,19 @@ function naturalWidths(columns: readonly Column[], rows: readonly (readonly stri
 }
 
 /** The columns, by number, that there is room for. */
-function chosen(columns: readonly Column[], natural: readonly number[], available: number): number[] {
+function chosen(
+  columns: readonly Column[],
+  cells: readonly (readonly string[])[],
+  natural: readonly number[],
+  available: number,
+): number[] {
   const needed = natural.map((width, index) =>
     columns[index]?.isElastic ? Math.min(width, readable) : width,
   );
+  const isEmpty = (index: number) => cells.every((row) => row[index] === '-');
   const order = columns
-    .flatMap(({ dispensable }, index) => (dispensable === undefined ? [] : [{ dispensable, index }]))
+    .map(({ dispensable }, index) => ({ dispensable: isEmpty(index) ? 0 : dispensable, index }))
+    .filter((one): one is { dispensable: number; index: number } => one.dispensable !== undefined)
     .sort((a, b) => a.dispensable - b.dispensable);
   let kept = [...columns.keys()];
   for (const { index } of order) {
@@ -131,7 +138,7 @@ export function renderTable(
     return [...head, ...cells].map((row) => row.join('\t')).join('\n');
   }
   const natural = naturalWidths(columns, cells);
-  const kept = chosen(columns, natural, table.width);
+  const kept = chosen(columns, cells, natural, table.width);
   const pick = <T>(all: readonly T[]) => all.filter((_, index) => kept.includes(index));
   const sizes = fittedWidths(pick(columns), pick(natural), table.width);
   const drawn = drawTable(pick(columns), cells.map(pick), sizes, table);

@@ -15,6 +15,8 @@ export interface Terminal {
   readonly style: ChalkInstance;
   /** Writes a line; resolves when there is room for more. */
   line(text?: string): Promise<void>;
+  /** Writes sentences, on a terminal in lines that fit. */
+  sentences(text: string): Promise<void>;
   /** Writes one JSON document on one line. */
   json(value: unknown): Promise<void>;
   /** A table on a terminal, tab-separated lines elsewhere. */
@@ -36,6 +38,18 @@ function columnsOf({ columns = 0 }: Stream): number {
   return columns > 0 ? columns : 80;
 }
 
+/** The words of a text of ASCII in lines of at most `width` columns, as far as words are no longer. */
+function folded(text: string, width: number): string {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) ?? '';
+    if (line === '') lines[lines.length - 1] = word;
+    else if (line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines.join('\n');
+}
+
 /** Standard output on `stream`. */
 export function createTerminal(
   stream: Stream,
@@ -51,6 +65,7 @@ export function createTerminal(
     isTerminal,
     style,
     line: (text = '') => write(text),
+    sentences: (text) => write(isTerminal ? folded(text, columnsOf(stream)) : text),
     json: (value) => write(harmlessJson(value)),
     table: (columns, rows) =>
       write(renderTable(columns, rows, { isTerminal, style, width: columnsOf(stream) })),

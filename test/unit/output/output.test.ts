@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { Chalk } from 'chalk';
 import { harmlessJson, printable } from '#src/greylist/printable.js';
 import { count, duration, size, timestamp } from '#src/output/format.js';
 import { cutMiddle, renderTable } from '#src/output/table.js';
-import { wantsColor } from '#src/output/terminal.js';
+import { createTerminal, wantsColor } from '#src/output/terminal.js';
 
 const plain = new Chalk({ level: 0 });
 const columns = [
@@ -57,6 +58,31 @@ test('too narrow a terminal has columns left out, and it is said which, before l
   assert.deepEqual(lines(26).slice(0, 2), ['SETTINGS  WHO', 'delay=60  a-very-l…ple.org']);
   // What has no number stays, whole unless it is elastic.
   assert.deepEqual(lines(1).slice(0, 2), ['SETTINGS  WHO', 'delay=60  a-ve…org']);
+});
+
+test('where there is no room, what holds nothing goes first', () => {
+  const some = [
+    { title: 'A' },
+    { title: 'FIRST', dispensable: 1 },
+    { title: 'SECOND', dispensable: 2 },
+  ] as const;
+  const rows = [
+    ['1', '2', '-'],
+    ['1', '-', '-'],
+  ];
+  const text = renderTable(some, rows, { isTerminal: true, style: plain, width: 12 });
+  assert.deepEqual(text.split('\n').slice(0, 3), ['A  FIRST', '1  2', '1  -']);
+});
+
+test('sentences are in lines that fit a terminal, and in one line elsewhere', async () => {
+  const written = async (isTTY: boolean) => {
+    const stream = Object.assign(new PassThrough(), { isTTY, columns: 10 });
+    const terminal = createTerminal(stream, 'never', {});
+    await terminal.sentences('one two three fourteen-letters five');
+    return String(stream.read());
+  };
+  assert.equal(await written(true), 'one two\nthree\nfourteen-letters\nfive\n');
+  assert.equal(await written(false), 'one two three fourteen-letters five\n');
 });
 
 test('wide characters count two columns, and none is torn apart', () => {
