@@ -35,7 +35,14 @@ export function chooseListFiles(kind: ListKind, exists: (file: string) => boolea
   const inUse = (main: string) => exists(main) || exists(`${main}.local`);
   const main = `/etc/greyctl/${own[kind]}`;
   const left = postgreyPrefixes.map((prefix) => prefix + own[kind]).find(inUse);
-  if (inUse(main) || left === undefined || kind === 'sender') return { files: withLocal(kind, main, exists) };
+  if (left === undefined || kind === 'sender') return { files: withLocal(kind, main, exists) };
+  if (inUse(main)) {
+    const reason = exists(main) ? main : `${main}.local`;
+    return {
+      files: withLocal(kind, main, exists),
+      note: `not using postgrey's ${left}, because there is ${reason}`,
+    };
+  }
   const files = withLocal(kind, left, exists);
   const names = files.map((file) => file.path).filter((file) => file !== shippedList(kind) && exists(file));
   return { files, note: `using postgrey's ${names.join(' and ')}, because there is no ${main}` };

@@ -46,7 +46,9 @@ test("greyctl's own files win over postgrey's", () => {
     'sender /etc/greyctl/whitelist_senders',
     'sender /etc/greyctl/whitelist_senders.local',
   ]);
-  assert.deepEqual(notes, []);
+  assert.deepEqual(notes, [
+    "not using postgrey's /etc/postgrey/whitelist_clients, because there is /etc/greyctl/whitelist_clients",
+  ]);
 });
 
 test('a .local alone adds to the shipped list', () => {
@@ -71,6 +73,17 @@ test("where greyctl has none, postgrey's files are read and the operator is told
   assert.deepEqual(notes, [
     "using postgrey's /etc/postgrey/whitelist_clients and /etc/postgrey/whitelist_clients.local, because there is no /etc/greyctl/whitelist_clients",
     "using postgrey's /etc/postfix/postgrey_whitelist_recipients, because there is no /etc/greyctl/whitelist_recipients",
+  ]);
+});
+
+test("a list of greyctl's own takes the place of those that postgrey left, and it is said", () => {
+  const { files, notes } = chosen('/etc/postgrey/whitelist_clients', '/etc/greyctl/whitelist_clients.local');
+  assert.deepEqual(files.slice(0, 2), [
+    `client shipped/clients`,
+    'client /etc/greyctl/whitelist_clients.local',
+  ]);
+  assert.deepEqual(notes, [
+    "not using postgrey's /etc/postgrey/whitelist_clients, because there is /etc/greyctl/whitelist_clients.local",
   ]);
 });
 
