@@ -32,6 +32,12 @@ export function chosenLists(
   return { files, notes };
 }
 
+/** The file in force that is for the operator's own entries of clients, or the last of those that were named. */
+export function ownClientList(values: Values): string {
+  const isOne = (file: ListFile) => file.kind === 'client' && file.path !== '/dev/null';
+  return chosenLists(values).files.findLast(isOne)?.path ?? 'whitelist_clients.local';
+}
+
 /** Where an entry stands: `FILE line N`, or `database`. */
 export function entryPlace({ origin }: Entry): string {
   return 'store' in origin ? 'database' : `${printable(origin.file)} line ${origin.line}`;

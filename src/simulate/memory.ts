@@ -26,6 +26,8 @@ export interface ReplayMemory {
   excuse(triplet: Triplet): boolean;
   /** Notes when the log deferred a triplet, or with undefined that it did not; returns the note before this one, if it is not too old. */
   noteDeferral(triplet: Triplet, time: number | undefined): number | undefined;
+  /** What is remembered now counts as known before the rehearsal. */
+  disown(): void;
   /** Puts in what was known before the rehearsal. */
   preload(triplet: Triplet, entry: Entry): void;
   preloadClient(address: string, client: AwlRecord): void;
@@ -242,6 +244,10 @@ export function createReplayMemory(rules: Rules, forgotten: Forgotten): ReplayMe
       notes.count += 1;
       if (notes.count >= mostNotes) notes = { turn: notes.turn + 1, count: 0 };
       return before;
+    },
+    disown: () => {
+      for (let row = 0; row < rows.count; row += 1) if (hasEntry(row)) rows.set(row, unreported, 1);
+      labels.clear();
     },
     preload: (triplet, entry) => {
       const row = rowFor(triplet);

@@ -11,7 +11,8 @@ export interface Outcome {
   attempts: number;
   readonly logged: Record<Logged, number>;
   readonly verdicts: Record<Verdict, number>;
-  readonly reasons: Map<Reason, number>;
+  /** How many attempts each reason decided, and how: the same way always, under one combination of settings. */
+  readonly reasons: Map<Reason, { readonly verdict: Verdict; attempts: number }>;
   readonly agreement: Agreement;
   /** Triplets met as new; one that was forgotten and came again counts again. */
   triplets: number;
@@ -27,6 +28,8 @@ export interface Outcome {
   tripletsUndecided: number;
   /** Clients that earned the auto-whitelist. */
   awlClients: number;
+  /** Of them, those that earned it by an assumed retry. */
+  awlClientsAssumed: number;
   /** Assumed retries that were still deferred after days. */
   givenUp: number;
   /** How long triplets waited that the log shows coming back, seconds. */
@@ -40,10 +43,10 @@ export interface Outcome {
 
   /** `isReturn`: a triplet that was met as new has come back. */
   decided(logged: LoggedAttempt, decision: Decision, isReturn: boolean): void;
-  /** An assumed retry was decided. */
-  assumedDecided(decision: Decision): void;
-  /** A message whose return is assumed has passed; `isFirst` when its triplet had not passed before. */
-  assumedReturn(senderDomain: string, waitedSeconds: number, isFirst: boolean): void;
+  /** An assumed retry was decided; `isReturn`: a triplet that was met as new is taken to have come back. */
+  assumedDecided(decision: Decision, isReturn: boolean): void;
+  /** A message whose return is assumed has passed. */
+  assumedReturn(senderDomain: string, waitedSeconds: number): void;
   neverReturned(client: string, entry: Entry, isUndecided: boolean): void;
   /** A triplet came back and passed by the auto-whitelist. */
   returnedOtherwise(): void;
@@ -71,7 +74,7 @@ export function createOutcome(): Outcome {
       tripletsNeverReturned: 0,
       tripletsUndecided: 0,
     },
-    ...{ awlClients: 0, givenUp: 0 },
+    ...{ awlClients: 0, awlClientsAssumed: 0, givenUp: 0 },
     observedDelays: createDurations(),
     assumedDelays: createDurations(),
     senders: createTop('seconds', 'messages', 'observedSeconds', 'assumedSeconds'),
@@ -82,7 +85,9 @@ export function createOutcome(): Outcome {
       outcome.logged[logged] += 1;
       outcome.verdicts[verdict] += 1;
       outcome.agreement[logged][verdict] += 1;
-      outcome.reasons.set(reason, (outcome.reasons.get(reason) ?? 0) + 1);
+      const known = outcome.reasons.get(reason);
+      if (known) known.attempts += 1;
+      else outcome.reasons.set(reason, { verdict, attempts: 1 });
       if (reason === 'new') outcome.triplets += 1;
       if (decision.joinedAwl) outcome.awlClients += 1;
       if (delaySeconds === undefined) return;
@@ -92,13 +97,13 @@ export function createOutcome(): Outcome {
         ...{ messages: 1, observedSeconds: delaySeconds, assumedSeconds: 0, seconds: delaySeconds },
       });
     },
-    assumedDecided: ({ reason, joinedAwl }) => {
-      // It came after its triplet had been forgotten.
-      if (reason === 'new') outcome.triplets += 1;
-      if (joinedAwl) outcome.awlClients += 1;
+    assumedDecided: ({ joinedAwl }, isReturn) => {
+      if (isReturn) outcome.tripletsAssumed += 1;
+      if (!joinedAwl) return;
+      outcome.awlClients += 1;
+      outcome.awlClientsAssumed += 1;
     },
-    assumedReturn: (senderDomain, waitedSeconds, isFirst) => {
-      outcome.tripletsAssumed += isFirst ? 1 : 0;
+    assumedReturn: (senderDomain, waitedSeconds) => {
       outcome.assumedDelays.add(waitedSeconds);
       outcome.senders.add(senderDomain, {
         ...{ messages: 1, observedSeconds: 0, assumedSeconds: waitedSeconds, seconds: waitedSeconds },

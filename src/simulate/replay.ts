@@ -19,6 +19,8 @@ export interface ReplayOptions {
   readonly match: (attempt: Attempt, now: number) => Match | undefined;
   /** The registrable domain of a verified name; needed for the client key `domain`. */
   readonly domainOf: (name: string) => string | undefined;
+  /** What comes out is counted from the first attempt at or after this time on, epoch seconds; those before it are only remembered. */
+  readonly countFrom: number;
   /** Watches, where suggestions are wanted. */
   readonly suggester?: Suggester | undefined;
 }
@@ -26,7 +28,10 @@ export interface ReplayOptions {
 export interface Replay {
   /** What was known before; to be filled before the first attempt. */
   readonly memory: ReplayMemory;
+  /** What has been counted so far. */
   readonly outcome: Outcome;
+  /** True when the latest attempt was counted. */
+  readonly isCounting: boolean;
   /** Decides one attempt of the log. */
   take(logged: LoggedAttempt): Decision;
   /** Lets the assumed retries after the last attempt happen, and counts what never came back. */
@@ -35,9 +40,10 @@ export interface Replay {
 
 /** Starts a rehearsal under these settings with an empty memory. */
 export function createReplay(options: ReplayOptions): Replay {
-  const { settings, suggester } = options;
+  const { settings, countFrom, suggester } = options;
   const retries = createRetries(options.assumedRetrySeconds);
-  const outcome = createOutcome();
+  let outcome = createOutcome();
+  let isCounting = countFrom === -Infinity;
   const memory = createReplayMemory(settings, (client, entry, label) => {
     outcome.neverReturned(client, entry, lastTime - entry.firstSeen <= settings.retryWindowSeconds);
     if (label !== undefined) suggester?.neverReturned(label);
@@ -59,14 +65,23 @@ export function createReplay(options: ReplayOptions): Replay {
   function comeBack(until: number): void {
     for (let retry = retries.due(until); retry; retry = retries.due(until)) {
       const { decision, isReturn } = settle({ ...retry.attempt, time: retry.time });
-      outcome.assumedDecided(decision);
-      if (decision.verdict === 'greylist') {
-        if (!retries.again(retry)) outcome.gaveUp();
-        continue;
-      }
-      const waited = retry.time - retry.attempt.time;
-      outcome.assumedReturn(retry.senderDomain, waited, isReturn);
+      // It came after its triplet had been forgotten, which was counted then.
+      if (decision.reason === 'new') memory.excuse(retry.attempt.triplet);
+      outcome.assumedDecided(decision, isReturn);
+      const isOver = decision.verdict === 'pass' || !retries.again(retry);
+      // Of a message from before the counting, only what becomes of its triplet counts.
+      if (!isOver || retry.attempt.time < countFrom) continue;
+      if (decision.verdict === 'greylist') outcome.gaveUp();
+      // What the log shows deferred before it was accepted has waited longer than since then.
+      else
+        outcome.assumedReturn(retry.senderDomain, decision.delaySeconds ?? retry.time - retry.attempt.time);
     }
+  }
+
+  function beginCounting(): void {
+    isCounting = true;
+    outcome = createOutcome();
+    memory.disown();
   }
 
   function prepare(attempt: Attempt, time: number): PreparedAttempt {
@@ -79,11 +94,20 @@ export function createReplay(options: ReplayOptions): Replay {
 
   return {
     memory,
-    outcome,
+    get outcome() {
+      return outcome;
+    },
+    get isCounting() {
+      return isCounting;
+    },
     take: (logged) => {
       const { attempt } = logged;
       // A line that came late is taken as of now: time does not run backwards for a server either.
       lastTime = Math.max(lastTime, attempt.time);
+      if (!isCounting && lastTime >= countFrom) {
+        comeBack(countFrom - 1);
+        beginCounting();
+      }
       comeBack(lastTime);
       memory.tidy(lastTime);
       const prepared = prepare(attempt, lastTime);
@@ -92,7 +116,8 @@ export function createReplay(options: ReplayOptions): Replay {
         outcome.decided(logged, decision, false);
         return decision;
       }
-      const { decision, isReturn } = settle(prepared, suggester?.patternOf(attempt));
+      const watcher = isCounting ? suggester : undefined;
+      const { decision, isReturn } = settle(prepared, watcher?.patternOf(attempt));
       outcome.decided(logged, decision, isReturn);
       const deferredAt = memory.noteDeferral(
         prepared.triplet,
@@ -101,11 +126,12 @@ export function createReplay(options: ReplayOptions): Replay {
       if (deferredAt !== undefined) retries.observe(lastTime - deferredAt, senderDomainOf(attempt.sender));
       if (decision.verdict === 'greylist' && logged.logged === 'accepted')
         retries.schedule(prepared, senderDomainOf(attempt.sender));
-      suggester?.decided(logged, prepared, decision);
+      watcher?.decided(logged, prepared, decision);
       return decision;
     },
     finish: () => {
       comeBack(Infinity);
+      if (!isCounting) beginCounting();
       memory.finish();
     },
   };

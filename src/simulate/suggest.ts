@@ -30,13 +30,20 @@ export interface Suggester {
   /** A triplet never came back whose client this entry would have let in. */
   neverReturned(pattern: string): void;
   /** The most useful first. */
-  suggestions(limit: number): Suggestion[];
+  suggestions(): Suggestion[];
 }
 
-/** One sender and recipient under way: who tried, from where. */
+/** One sender and recipient under way. */
 interface Pursuit {
   readonly since: number;
   readonly networks: Set<string>;
+  /** Who tried, by the entry that would have let them in. */
+  readonly tries: Map<string, Tries>;
+}
+
+interface Tries {
+  /** When the first was made: from then on an entry saves. */
+  readonly since: number;
   /** Client keys. */
   readonly clients: Set<string>;
 }
@@ -91,13 +98,25 @@ export function createSuggester(
     return domainOf(attempt.clientName) ?? networkOf(attempt);
   }
 
-  function passed(seconds: number, pattern: string, { networks: { size }, clients }: Pursuit): void {
-    if (size > 1) {
-      lost.add(pattern, { triplets: 1 - clients.size });
-      pools.add(pattern, { messages: 1, seconds });
-      noteWidth(pattern, size);
-    } else if (seconds >= slowSeconds) {
-      slow.add(pattern, { messages: 1, seconds });
+  function note({ networks, tries }: Pursuit, attempt: Attempt, client: string, time: number): void {
+    if (networks.size < mostNetworks) networks.add(networkOf(attempt));
+    const pattern = patternOf(attempt);
+    const known = tries.get(pattern);
+    if (known && known.clients.size < mostNetworks) known.clients.add(client);
+    else if (!known && tries.size < mostNetworks)
+      tries.set(pattern, { since: time, clients: new Set([client]) });
+  }
+
+  function passed({ since, networks, tries }: Pursuit, client: string, time: number): void {
+    for (const [pattern, one] of tries) {
+      const seconds = time - one.since;
+      if (networks.size > 1) {
+        lost.add(pattern, { triplets: (one.clients.has(client) ? 1 : 0) - one.clients.size });
+        pools.add(pattern, { messages: 1, seconds });
+        noteWidth(pattern, networks.size);
+      } else if (time - since >= slowSeconds) {
+        slow.add(pattern, { messages: 1, seconds });
+      }
     }
   }
 
@@ -106,39 +125,36 @@ export function createSuggester(
     decided: ({ attempt, logged }, { triplet, time }, decision) => {
       // Bounces of many hosts have the same, empty sender.
       if (attempt.sender === '') return;
-      const network = networkOf(attempt);
       const key = `${foldSender(attempt.sender)}\0${attempt.recipient.toLowerCase()}`;
       const pursuit = underWay(key, time);
       if (decision.verdict === 'greylist' && logged === 'greylisted') {
-        const known = pursuit ?? { since: time, networks: new Set<string>(), clients: new Set<string>() };
-        if (known.networks.size < mostNetworks) known.networks.add(network);
-        if (known.clients.size < mostNetworks) known.clients.add(triplet.client);
+        const known = pursuit ?? { since: time, networks: new Set(), tries: new Map<string, Tries>() };
+        note(known, attempt, triplet.client, time);
         pursuits.set(key, known);
         makeRoom();
       } else if (pursuit && logged === 'accepted') {
-        pursuit.networks.add(network);
-        pursuit.clients.add(triplet.client);
+        note(pursuit, attempt, triplet.client, time);
         pursuits.delete(key);
-        passed(time - pursuit.since, patternOf(attempt), pursuit);
+        passed(pursuit, triplet.client, time);
       }
     },
     neverReturned: (pattern) => {
       lost.add(pattern, { triplets: 1 });
     },
-    suggestions: (limit) => {
+    suggestions: () => {
       const lostBy = new Map(
         lost.largest('triplets', Infinity).map(({ name, sums: { triplets } }) => [name, triplets]),
       );
       const of = (top: typeof pools, why: 'pool' | 'slow') =>
-        top.largest('seconds', limit).map(({ name, sums: { messages, seconds } }) => ({
+        top.largest('seconds', Infinity).map(({ name, sums: { messages, seconds } }) => ({
           ...{ pattern: name, why, messages, waitedSeconds: seconds },
           ...{ networks: widest.get(name) ?? 1, alsoLetsIn: lostBy.get(name) ?? 0 },
         }));
       const found = of(pools, 'pool');
       const named = new Set(found.map(({ pattern }) => pattern));
-      return [...found, ...of(slow, 'slow').filter(({ pattern }) => !named.has(pattern))]
-        .sort((a, b) => b.waitedSeconds - a.waitedSeconds)
-        .slice(0, limit);
+      return [...found, ...of(slow, 'slow').filter(({ pattern }) => !named.has(pattern))].sort(
+        (a, b) => b.waitedSeconds - a.waitedSeconds,
+      );
     },
   };
 }

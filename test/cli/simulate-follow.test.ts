@@ -72,7 +72,7 @@ test('standard input is followed to its end', async (t) => {
   const { settings } = await logFile(t);
   const { status, stdout } = await run(['simulate', '--follow', ...settings, '-'], { input: refusal(0) });
   assert.equal(status, 0);
-  assert.match(stdout, /would be: greylist \(new\), wait 5m\nRead 1 lines/);
+  assert.match(stdout, /would be: greylist \(new\), wait 5m\nRead 1 line /);
 });
 
 test('--follow with --sweep is refused', async () => {

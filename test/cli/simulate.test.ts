@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { parseList } from '#src/whitelist/syntax.js';
-import { example, fixture, objects, world } from '../support/small-logs.js';
+import { deferral, delivery, example, fixture, objects, world } from '../support/small-logs.js';
 
 test('the report on the example log is what it always was', async (t) => {
   const { simulate } = await world(t);
@@ -145,4 +145,60 @@ test('options that cannot go together, or say nothing, are refused with status 2
     assert.deepEqual({ status, stdout }, { status: 2, stdout: '' }, args.join(' '));
     assert.match(stderr, message);
   }
+});
+
+test('--since counts from then on, and remembers what was before', async (t) => {
+  const { simulate, file } = await world(t);
+  const log = await file(
+    'mail.log',
+    deferral() + delivery() + delivery({ at: '2026-11-16T09:00:00Z' }, '4A2468'),
+  );
+  const since = ['--since=2026-11-16T08:30:00', log];
+  const [document = {}] = objects((await simulate(['--json', ...since])).stdout);
+  assert.deepEqual(document['reasons'], { 'triplet found': 1 });
+  assert.deepEqual(document['counted'], { from: '2026-11-16T08:30:00Z', to: null });
+  assert.deepEqual(
+    objects((await simulate(['--decisions', ...since])).stdout).map(({ time }) => time),
+    ['2026-11-16T09:00:00Z'],
+  );
+  const { stdout } = await simulate(since);
+  assert.match(stdout, /^Counted: attempts from 2026-11-16 08:30:00 on; what came before is remembered/m);
+  const [late = {}] = objects((await simulate(['--json', '--since=2026-12-01', log])).stdout);
+  assert.deepEqual([late['attempts'], late['triplets'], late['reasons']], [0, 0, {}]);
+});
+
+test('with a delay of 0 new triplets pass, in the table as well', async (t) => {
+  const { simulate } = await world(t);
+  const { stdout } = await simulate(['--delay=0', example]);
+  assert.match(stdout, /^pass\tnew\t/m);
+  assert.doesNotMatch(stdout, /^greylist\t/m);
+});
+
+test('where nothing could be read there is an error, and no report', async (t) => {
+  const { simulate } = await world(t);
+  for (const args of [[], ['--json'], ['--sweep=delay=1,2']]) {
+    const { status, stdout, stderr } = await simulate([...args, 'missing.log', '.']);
+    assert.deepEqual({ status, stdout }, { status: 1, stdout: '' });
+    assert.equal(stderr, 'greyctl: missing.log: no such file or directory\ngreyctl: .: is a directory\n');
+  }
+});
+
+test('--json of a sweep has combinations, if only one', async (t) => {
+  const { simulate } = await world(t);
+  const [document = {}] = objects((await simulate(['--json', '--sweep=delay=60', example])).stdout);
+  assert.equal((document['combinations'] as unknown[]).length, 1);
+});
+
+test('it is said how many suggestions are left out', async (t) => {
+  const { simulate } = await world(t);
+  const { stdout } = await simulate(['--suggest', '--top=1', example]);
+  assert.match(stdout, /\n# and 1 more: --top=2 shows them\n$/);
+});
+
+test('messages that never get through, by assumption, are told in words', async (t) => {
+  const { simulate, file } = await world(t);
+  const log = await file('mail.log', delivery());
+  const { stdout } = await simulate(['--assume-retry=12h', '--retry-window=6h', log]);
+  assert.match(stdout, /^Triplets met for the first time: 1$/m);
+  assert.match(stdout, / 1 message never got through: each return came after the retry window\.$/m);
 });

@@ -39,6 +39,7 @@ export function replayOf(settings: Partial<Settings> = {}, options: Partial<Repl
   return createReplay({
     settings: { ...defaultSettings, ...settings },
     assumedRetrySeconds: 900,
+    countFrom: -Infinity,
     match: () => undefined,
     domainOf: registrableDomain,
     ...options,

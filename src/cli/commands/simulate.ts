@@ -15,6 +15,7 @@ import {
   type Arguments,
   type Process,
 } from '../context.js';
+import { ownClientList } from '../lists.js';
 import {
   decisionDocument,
   outcomeDocument,
@@ -58,7 +59,7 @@ export function declare(yargs: Argv): Argv {
     .option('top', {
       type: 'string',
       requiresArg: true,
-      describe: 'rows of the lists of senders and clients [N]; default 10',
+      describe: 'rows of the lists of senders, clients and suggestions [N]; default 10',
     });
 }
 
@@ -75,7 +76,9 @@ interface Request extends RehearsalOptions {
   readonly values: Values;
   readonly log: LogOptions;
   readonly follow: FollowOptions | undefined;
-  /** Rows of the lists of senders and clients. */
+  /** Settings are compared, if only one with itself. */
+  readonly isSwept: boolean;
+  /** Rows of the lists of senders, clients and suggestions. */
   readonly top: number;
   /** A JSON object for each decision instead of the report. */
   readonly wantsEach: boolean;
@@ -87,13 +90,16 @@ function requestOf(argv: Arguments, outside: Process): Request {
   const isWithDb = argv['with-db'] === true;
   const wantsEach = argv['decisions'] === true;
   const sweeps = sweepsOf(argv);
+  const log = logOptions(argv, outside);
   refuseTogether(isWithDb && values.privacy, '--with-db', '--privacy: hashes cannot be compared with a log');
   refuseTogether(wantsEach && sweeps.length > 0, '--decisions', '--sweep');
   const request = {
     values,
     isWithDb,
     wantsEach,
-    log: logOptions(argv, outside),
+    isSwept: sweeps.length > 0,
+    log,
+    countFrom: log.since,
     assumedRetrySeconds: assumedRetry(argv),
     top: readOption(argv, 'top', (text) => readInteger(text, 1, 10_000)) ?? 10,
     follow: followUntilSignal(argv, outside),
@@ -117,7 +123,8 @@ export async function run(argv: Arguments, outside: Process): Promise<number> {
   await replayAll(reading, runs, log, outside, wantsEach || follow ? show : undefined);
   for (const { source, message } of reading.problems)
     outside.stderr.write(`greyctl: ${printable(source)}: ${printable(message)}\n`);
-  if (!wantsEach) await report(reading, runs, request, outside);
+  const isNothingRead = reading.counts.lines === 0 && reading.problems.length > 0;
+  if (!wantsEach && !isNothingRead) await report(reading, runs, request, outside);
   return reading.problems.length > 0 ? 1 : 0;
 }
 
@@ -141,28 +148,28 @@ function sweepsOf(argv: Arguments): string[] {
 async function report(
   reading: Reading,
   runs: readonly Run[],
-  { values, assumedRetrySeconds, top }: Request,
+  { values, log, assumedRetrySeconds, top, isSwept }: Request,
   outside: Process,
 ): Promise<void> {
   const terminal = terminalFor(values, outside);
   const results = runs.map(({ combination, replay }) => ({ combination, outcome: replay.outcome }));
   const [first] = results;
   if (!first) return;
-  const suggestions = runs[0]?.suggester?.suggestions(top);
+  const suggestions = runs[0]?.suggester?.suggestions();
   if (values.json) {
     const swept = results.map(({ combination, outcome }) => ({
       settings: combination.label,
       ...outcomeDocument(outcome, top),
     }));
     await terminal.json({
-      ...readingDocument(reading.counts),
-      ...(results.length === 1 ? outcomeDocument(first.outcome, top) : { combinations: swept }),
-      ...(suggestions && { suggestions: suggestions.map(suggestionDocument) }),
+      ...readingDocument(reading.counts, log),
+      ...(isSwept ? { combinations: swept } : outcomeDocument(first.outcome, top)),
+      ...(suggestions && { suggestions: suggestions.slice(0, top).map(suggestionDocument) }),
     });
     return;
   }
-  await printReading(terminal, reading.counts);
-  if (results.length > 1) await printComparison(terminal, results);
+  await printReading(terminal, reading.counts, log);
+  if (isSwept) await printComparison(terminal, results, assumedRetrySeconds);
   else await printOutcome(terminal, first, assumedRetrySeconds, top);
-  if (suggestions) await printSuggestions(terminal, suggestions);
+  if (suggestions) await printSuggestions(terminal, ownClientList(values), suggestions, top);
 }

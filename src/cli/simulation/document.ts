@@ -6,6 +6,7 @@ import { addressText } from '../../greylist/address.js';
 import type { Durations } from '../../simulate/durations.js';
 import type { Outcome } from '../../simulate/outcome.js';
 import type { Suggestion } from '../../simulate/suggest.js';
+import type { LogOptions } from './options.js';
 
 /** One attempt and what was decided, as a line of `--decisions`. */
 export function decisionDocument({ attempt, logged }: LoggedAttempt, decision: Decision) {
@@ -31,14 +32,19 @@ function delays(durations: Durations) {
   };
 }
 
-/** What was read. */
-export function readingDocument(counts: ReadingCounts) {
-  const time = (stamp: number | undefined) => (stamp === undefined ? null : timestamp(Math.floor(stamp)));
+/** What was read, and which attempts of it are counted. */
+export function readingDocument(
+  counts: ReadingCounts,
+  { since, until }: Pick<LogOptions, 'since' | 'until'>,
+) {
+  const time = (stamp: number | undefined) =>
+    stamp === undefined || !Number.isFinite(stamp) ? null : timestamp(Math.floor(stamp));
   return {
     lines: counts.lines,
     bytes: counts.bytes,
     skipped_lines: counts.skippedLines,
     period: { from: time(counts.firstTime), to: time(counts.lastTime) },
+    counted: { from: time(since), to: time(until) },
     other_refusals: Object.fromEntries(Array.from(counts.refusals, ([name, { count }]) => [name, count])),
     not_attempts: {
       authenticated: counts.authenticated,
@@ -62,7 +68,7 @@ export function outcomeDocument(outcome: Outcome, top: number) {
     attempts: outcome.attempts,
     logged: outcome.logged,
     verdicts: outcome.verdicts,
-    reasons: Object.fromEntries(outcome.reasons),
+    reasons: Object.fromEntries(Array.from(outcome.reasons, ([reason, { attempts }]) => [reason, attempts])),
     agreement: outcome.agreement,
     triplets: outcome.triplets,
     triplets_passed: outcome.tripletsPassed,
@@ -74,6 +80,7 @@ export function outcomeDocument(outcome: Outcome, top: number) {
       triplets_passed: outcome.tripletsAssumed,
       messages: outcome.assumedDelays.count,
       given_up: outcome.givenUp,
+      awl_clients: outcome.awlClientsAssumed,
       delay_seconds: delays(outcome.assumedDelays),
     },
     awl_clients: outcome.awlClients,

@@ -32,6 +32,8 @@ export interface RehearsalOptions {
   readonly combinations: readonly Combination[];
   /** When senders come back of whom the log shows no retry. */
   readonly assumedRetrySeconds: number;
+  /** Epoch seconds: what is earlier is only remembered. */
+  readonly countFrom: number;
   /** Begin with what the database remembers. */
   readonly isWithDb: boolean;
   readonly wantsSuggestions: boolean;
@@ -75,7 +77,7 @@ async function preload(runs: readonly Run[], store: Store): Promise<void> {
 
 /** Begins a rehearsal under each combination, with all whitelists. */
 export function beginRuns(values: Values, outside: Process, options: RehearsalOptions): Promise<Run[]> {
-  const { combinations, assumedRetrySeconds, isWithDb, wantsSuggestions } = options;
+  const { combinations, assumedRetrySeconds, countFrom, isWithDb, wantsSuggestions } = options;
   const slowSeconds = Math.max(3600, 4 * values.delay);
   return withReadableStore(values, outside, isWithDb, async (store) => {
     const match = remembered(await loadLists(values, store, outside.stderr));
@@ -85,6 +87,7 @@ export function beginRuns(values: Values, outside: Process, options: RehearsalOp
       const replay = createReplay({
         settings: settingsOf(combination.resolved.values),
         assumedRetrySeconds,
+        countFrom,
         match,
         domainOf: registrableDomain,
         suggester,
@@ -124,10 +127,10 @@ export async function replayAll(
   let isAnnounced = false;
   for await (const batch of reading.batches) {
     for (const logged of batch) {
-      if (logged.attempt.time < log.since || logged.attempt.time >= log.until) continue;
+      if (logged.attempt.time >= log.until) continue;
       for (const { replay } of runs) {
         const decision = replay.take(logged);
-        if (show) await show(logged, decision, reading.isLive());
+        if (show && replay.isCounting) await show(logged, decision, reading.isLive());
       }
     }
     if (!reading.isLive()) progress.show(reading.counts.bytes);

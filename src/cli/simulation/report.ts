@@ -6,6 +6,7 @@ import type { Terminal } from '../../output/terminal.js';
 import type { Durations } from '../../simulate/durations.js';
 import type { Outcome } from '../../simulate/outcome.js';
 import type { Suggestion } from '../../simulate/suggest.js';
+import type { LogOptions } from './options.js';
 import type { Combination } from './sweep.js';
 
 /** A combination of settings and what came out under it. */
@@ -14,13 +15,27 @@ export interface Result {
   readonly outcome: Outcome;
 }
 
+/** Which attempts are counted: epoch seconds, infinite where there is no bound. */
+type Bounds = Pick<LogOptions, 'since' | 'until'>;
+
+/** ` from TIME on`, ` before TIME`; empty where nothing is left out. */
+function boundsText({ since, until }: Bounds): string {
+  const from = since === -Infinity ? '' : ` from ${localTime(since)}${until === Infinity ? ' on' : ''}`;
+  return until === Infinity ? from : `${from} ${from === '' ? 'before' : 'to'} ${localTime(until)}`;
+}
+
 /** What was read, and what of it is no attempt. */
-export async function printReading(terminal: Terminal, counts: ReadingCounts): Promise<void> {
+export async function printReading(terminal: Terminal, counts: ReadingCounts, bounds: Bounds): Promise<void> {
   const period =
     counts.firstTime === undefined || counts.lastTime === undefined
       ? ''
       : `, ${localTime(Math.floor(counts.firstTime))} to ${localTime(Math.floor(counts.lastTime))}`;
-  await terminal.line(`Read ${count(counts.lines)} lines (${size(counts.bytes)})${period}`);
+  await terminal.line(`Read ${several(counts.lines, 'line')} (${size(counts.bytes)})${period}`);
+  const chosen = boundsText(bounds);
+  if (chosen !== '') {
+    const before = bounds.since === -Infinity ? '' : '; what came before is remembered, and not counted';
+    await terminal.sentences(`Counted: attempts${chosen}${before}`);
+  }
   const refusals = Array.from(counts.refusals, ([name, refusal]) => [name, refusal.count] as const).sort(
     ([, a], [, b]) => b - a,
   );
@@ -36,11 +51,13 @@ export async function printReading(terminal: Terminal, counts: ReadingCounts): P
     ['cut off: the client is missing', counts.withoutClient + counts.unaddressed],
     ['cut off: the recipient is missing', counts.incomplete + counts.unnamedDeferrals],
     ['lines that could not be read', counts.skippedLines],
+    ['lines that another file had brought already', counts.duplicateLines],
     ['lines that the log says are lost', counts.lostLines],
   ];
   const shown = items.filter(([, number]) => number > 0);
   if (shown.length > 0) {
-    await terminal.line('\nNot attempts that greylisting decides:');
+    const where = chosen === '' ? '' : ', in all that was read';
+    await terminal.line(`\nNot attempts that greylisting decides${where}:`);
     await terminal.table(
       [{ title: 'WHAT' }, { title: 'HOW MANY', align: 'right' }],
       shown.map(([what, number]) => [what, count(number)]),
@@ -79,9 +96,7 @@ async function printDelays(terminal: Terminal, title: string, durations: Duratio
 }
 
 async function printVerdicts(terminal: Terminal, outcome: Outcome): Promise<void> {
-  const rows = [...outcome.reasons].sort(([, a], [, b]) => b - a);
-  const deferring = ['new', 'early-retry', 'too many from client'];
-  const verdictOf = (reason: string) => (deferring.includes(reason) ? 'greylist' : 'pass');
+  const rows = [...outcome.reasons].sort(([, a], [, b]) => b.attempts - a.attempts);
   await terminal.table(
     [
       { title: 'VERDICT' },
@@ -89,11 +104,11 @@ async function printVerdicts(terminal: Terminal, outcome: Outcome): Promise<void
       { title: 'ATTEMPTS', align: 'right' },
       { title: 'SHARE', align: 'right' },
     ],
-    rows.map(([reason, number]) => [
-      verdictOf(reason),
+    rows.map(([reason, { verdict, attempts }]) => [
+      verdict,
       reason,
-      count(number),
-      share(number, outcome.attempts),
+      count(attempts),
+      share(attempts, outcome.attempts),
     ]),
   );
   await terminal.line();
@@ -122,7 +137,9 @@ async function printTriplets(terminal: Terminal, outcome: Outcome): Promise<void
   await terminal.line(`  came back after the delay, seen in the log: ${count(outcome.tripletsPassed)}`);
   if (outcome.tripletsByAwl > 0)
     await terminal.line(`  came back and passed by the auto-whitelist: ${count(outcome.tripletsByAwl)}`);
-  await terminal.line(`  accepted at once by the log, taken to come back: ${count(outcome.tripletsAssumed)}`);
+  await terminal.line(
+    `  accepted by the log before the delay was over, taken to come back: ${count(outcome.tripletsAssumed)}`,
+  );
   await terminal.line(
     `  never returned: ${count(outcome.tripletsNeverReturned)}, ${share(outcome.tripletsNeverReturned, triplets)}${undecided}`,
   );
@@ -131,7 +148,7 @@ async function printTriplets(terminal: Terminal, outcome: Outcome): Promise<void
 async function printTops(terminal: Terminal, outcome: Outcome, top: number): Promise<void> {
   const senders = outcome.senders.largest('seconds', top);
   if (senders.length > 0) {
-    await terminal.line('\nSender domains that would wait longest:');
+    await terminal.line('\nSender domains that would wait longest, their messages taken together:');
     await terminal.table(
       [
         { title: 'DOMAIN', isElastic: true },
@@ -169,18 +186,39 @@ export async function printOutcome(
 ): Promise<void> {
   const { values } = combination.resolved;
   const settings = `delay ${duration(values.delay)}, client key ${values['client-key']}, retry window ${duration(values['retry-window'])}, max age ${duration(values['max-age'])}`;
-  await terminal.line(
-    `\nWith ${settings}, of ${count(outcome.attempts)} attempts (the log: ${count(outcome.logged.accepted)} accepted, ${count(outcome.logged.greylisted)} greylisted):\n`,
+  await terminal.line();
+  await terminal.sentences(
+    `With ${settings}, of ${several(outcome.attempts, 'attempt')} (the log: ${count(outcome.logged.accepted)} accepted, ${count(outcome.logged.greylisted)} greylisted):`,
   );
+  await terminal.line();
   await printVerdicts(terminal, outcome);
   await printTriplets(terminal, outcome);
   await printDelays(terminal, 'Waited, as seen in the log', outcome.observedDelays);
   await printDelays(terminal, 'Would have waited, by assumption', outcome.assumedDelays);
   await printTops(terminal, outcome, top);
-  if (outcome.assumedDelays.count === 0) return;
-  await terminal.line(
-    `\nAssumed: ${count(outcome.assumedDelays.count)} messages that the log shows accepted would have been deferred. The log cannot tell when they would ` +
-      `have come back; they are taken to do so after ${duration(assumedSeconds)} (--assume-retry), or after the time their sender took elsewhere in this log.`,
+  const assumed = outcome.assumedDelays.count + outcome.givenUp;
+  if (assumed === 0) return;
+  await terminal.line();
+  await terminal.sentences(
+    [
+      `Assumed: ${several(assumed, 'message')} that the log shows accepted would have been deferred. ${howAssumed(assumedSeconds)}`,
+      ...(outcome.awlClientsAssumed > 0
+        ? [`${several(outcome.awlClientsAssumed, 'client')} joined the auto-whitelist by such returns.`]
+        : []),
+      ...(outcome.givenUp > 0
+        ? [
+            `${several(outcome.givenUp, 'message')} never got through: each return came after the retry window.`,
+          ]
+        : []),
+    ].join(' '),
+  );
+}
+
+/** Where the times come from that no log can show. */
+function howAssumed(seconds: number): string {
+  return (
+    'The log cannot tell when they would have come back; they are taken to do so after ' +
+    `${duration(seconds)} (--assume-retry), or after the time their sender took elsewhere in this log.`
   );
 }
 
@@ -199,7 +237,11 @@ const comparisonColumns: readonly Column[] = [
 ];
 
 /** All combinations side by side. */
-export async function printComparison(terminal: Terminal, results: readonly Result[]): Promise<void> {
+export async function printComparison(
+  terminal: Terminal,
+  results: readonly Result[],
+  assumedSeconds: number,
+): Promise<void> {
   await terminal.line();
   await terminal.table(
     comparisonColumns,
@@ -214,35 +256,41 @@ export async function printComparison(terminal: Terminal, results: readonly Resu
           count(outcome.verdicts.greylist),
           share(outcome.verdicts.greylist, outcome.attempts),
         ],
-        ...[
-          outcome.tripletsPassed + outcome.tripletsByAwl,
-          outcome.tripletsAssumed,
-          outcome.tripletsNeverReturned,
-        ].map(count),
+        ...[outcome.tripletsPassed, outcome.tripletsAssumed, outcome.tripletsNeverReturned].map(count),
         ...[0.5, 0.95, 1].map((part) => at(outcome.observedDelays, part)),
         at(outcome.assumedDelays, 0.95),
       ];
     }),
   );
-  await terminal.line(
-    '\nCAME BACK and P50, P95, MAX are seen in the log; ASSUMED are messages it shows accepted, taken to come back.',
+  await terminal.line();
+  await terminal.sentences(
+    'DEFERRED are attempts; CAME BACK, ASSUMED and NEVER are triplets met for the first time: seen to come back after the delay, ' +
+      'accepted by the log before that and taken to come back, not seen again. P50, P95 and MAX are waits seen in the log.',
   );
+  if (results.some(({ outcome }) => outcome.assumedDelays.count + outcome.givenUp > 0))
+    await terminal.sentences(
+      `ASSUMED: their messages, which the log shows accepted, would have been deferred. ${howAssumed(assumedSeconds)}`,
+    );
 }
 
 /** Entries ready for a whitelist file, each with its evidence. */
 export async function printSuggestions(
   terminal: Terminal,
+  file: string,
   suggestions: readonly Suggestion[],
+  top: number,
 ): Promise<void> {
-  await terminal.line('\nSuggested for whitelist_clients.local:');
+  await terminal.line(`\nSuggested for ${printable(file)}:`);
   if (suggestions.length === 0) {
     await terminal.line('# nothing: the log shows no sender that retried from several networks or took long');
   }
-  for (const { pattern, why, messages, waitedSeconds, networks, alsoLetsIn } of suggestions) {
+  for (const { pattern, why, messages, waitedSeconds, networks, alsoLetsIn } of suggestions.slice(0, top)) {
     const how = why === 'pool' ? `retried from up to ${networks} networks` : 'was slow to come back';
     const hours = `${(waitedSeconds / 3600).toFixed(1)} hours`;
     await terminal.line(
       `${printable(pattern)}  # ${how}: ${several(messages, 'message')}, ${hours} saved; also lets in ${several(alsoLetsIn, 'triplet')} that never came back`,
     );
   }
+  const more = suggestions.length - top;
+  if (more > 0) await terminal.line(`# and ${count(more)} more: --top=${suggestions.length} shows them`);
 }

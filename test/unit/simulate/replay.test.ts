@@ -140,12 +140,12 @@ test('what is seen and what is assumed is summed apart for each sender domain', 
   ]);
 });
 
-test('an assumed retry that comes after the retry window begins anew, and is given up after days', () => {
+test('an assumed retry that comes after the retry window begins anew, is given up after days, and is no other triplet', () => {
   const { outcome } = rehearse(replayOf({}, { assumedRetrySeconds: 3 * day }), [{ logged: 'accepted' }]);
   assert.equal(outcome.tripletsAssumed, 0);
   assert.equal(outcome.givenUp, 1);
-  assert.equal(outcome.triplets, 2);
-  assert.equal(outcome.tripletsNeverReturned, 2);
+  assert.equal(outcome.triplets, 1);
+  assert.equal(outcome.tripletsNeverReturned, 1);
 });
 
 test('two mails of one triplet that pass by the auto-whitelist are one triplet that came back', () => {
@@ -266,4 +266,49 @@ test('a triplet of the database goes on where it stood', () => {
   assert.deepEqual(reasons, ['triplet found', 'client AWL']);
   assert.equal(outcome.triplets, 0);
   assert.equal(outcome.tripletsNeverReturned, 0);
+});
+
+test('what comes before the counting is remembered, and not counted', () => {
+  const source = random();
+  for (let round = 0; round < 300; round += 1) {
+    const settings = randomSettings(source);
+    const attempts = randomAttempts(source, 150);
+    const countFrom = (attempts[source.pick(160)]?.attempt.time ?? Infinity) + source.pick(2);
+    const whole = replayOf(settings);
+    const part = replayOf(settings, { countFrom });
+    let counted = 0;
+    for (const logged of attempts) {
+      assert.deepEqual(part.take(logged), whole.take(logged), `seed ${source.seed}`);
+      assert.equal(part.isCounting, logged.attempt.time >= countFrom);
+      if (part.isCounting) counted += 1;
+    }
+    for (const replay of [whole, part]) replay.finish();
+    const { outcome } = part;
+    assert.equal(outcome.attempts, counted, `seed ${source.seed}`);
+    assert.equal(
+      outcome.triplets,
+      outcome.tripletsPassed +
+        outcome.tripletsByAwl +
+        outcome.tripletsAssumed +
+        outcome.tripletsNeverReturned,
+      `seed ${source.seed}`,
+    );
+    const held = outcome.agreement.accepted.greylist;
+    assert.equal(outcome.assumedDelays.count + outcome.givenUp, held, `seed ${source.seed}`);
+  }
+});
+
+test('the assumed wait begins with the first attempt, where the log shows it deferred', () => {
+  const { outcome } = rehearse(replayOf(), [{}, { at: 40, logged: 'accepted' }]);
+  // It comes back every 40 s, as it did before.
+  assert.equal(outcome.assumedDelays.quantile(1), 320);
+});
+
+test('clients that join the auto-whitelist by assumed retries are told apart', () => {
+  const { outcome } = rehearse(replayOf({ awlClients: 1 }), [
+    { logged: 'accepted' },
+    { at: 10, client: '198.51.100.1' },
+    { at: 400, client: '198.51.100.1', logged: 'accepted' },
+  ]);
+  assert.deepEqual([outcome.awlClients, outcome.awlClientsAssumed], [2, 1]);
 });
