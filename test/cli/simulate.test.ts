@@ -202,3 +202,11 @@ test('messages that never get through, by assumption, are told in words', async 
   assert.match(stdout, /^Triplets met for the first time: 1$/m);
   assert.match(stdout, / 1 message never got through: each return came after the retry window\.$/m);
 });
+
+test('refusals of rare classes are summed', async (t) => {
+  const { simulate, file } = await world(t);
+  const codes = Array.from({ length: 10 }, (_, index) => `5.7.${index + 1}`);
+  const lines = codes.map((code) => deferral().replace('450 4.2.0', `554 ${code}`));
+  const { stdout } = await simulate([await file('mail.log', lines.join(''))]);
+  assert.match(stdout, /^refused otherwise: the rest\t2$/m);
+});

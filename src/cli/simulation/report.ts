@@ -24,6 +24,9 @@ function boundsText({ since, until }: Bounds): string {
   return until === Infinity ? from : `${from} ${from === '' ? 'before' : 'to'} ${localTime(until)}`;
 }
 
+/** Refusals of so many classes are shown apart. */
+const mostClasses = 8;
+
 /** What was read, and what of it is no attempt. */
 export async function printReading(terminal: Terminal, counts: ReadingCounts, bounds: Bounds): Promise<void> {
   const period =
@@ -41,8 +44,9 @@ export async function printReading(terminal: Terminal, counts: ReadingCounts, bo
   );
   const items: (readonly [string, number])[] = [
     ...refusals
-      .slice(0, 8)
+      .slice(0, mostClasses)
       .map(([name, number]) => [`refused otherwise: ${printable(name)}`, number] as const),
+    ['refused otherwise: the rest', refusals.slice(mostClasses).reduce((sum, [, number]) => sum + number, 0)],
     ['of users that logged in', counts.authenticated],
     ['of local clients', counts.local],
     ['given back by a content filter', counts.reinjected],
