@@ -8,6 +8,8 @@ export type Run = (argv: Arguments, outside: Process) => Promise<number | undefi
 export interface Subcommand {
   /** As yargs wants it, with its positional arguments: `add <pattern..>`. */
   readonly command: string;
+  /** What must be said with it, where it has positional arguments that must be given: `which mail log to read`. */
+  readonly needs?: string;
   readonly describe: string;
   readonly declare: (yargs: Argv) => Argv;
   readonly run: Run;
@@ -25,6 +27,8 @@ export interface Command {
   readonly name: string;
   /** Positional arguments, as yargs wants them. */
   readonly positional?: string;
+  /** As of a subcommand. */
+  readonly needs?: string;
   readonly describe: string;
   /** Loaded when the command is used: `greyctl --help` needs none of them. */
   readonly load: () => Promise<CommandModule>;

@@ -27,6 +27,7 @@ export const commands: readonly Command[] = [
   {
     name: 'simulate',
     positional: '<log..>',
+    needs: 'which mail log to read',
     describe: 'rehearse settings on a mail log',
     load: () => import('./commands/simulate.js'),
   },
@@ -43,6 +44,7 @@ export const commands: readonly Command[] = [
   {
     name: 'completion',
     positional: '<shell>',
+    needs: 'for which shell: bash or zsh',
     describe: 'completion for bash or zsh',
     load: () => import('./commands/completion.js'),
   },

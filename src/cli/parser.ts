@@ -1,11 +1,11 @@
 /** The command line as yargs takes it apart. main.ts loads it only where no prepared text answers. */
 import createYargs, { type Argv } from 'yargs';
-import { Failure } from '../greylist/failure.js';
 import { declareSettings, guardDashes, joinQuoted, parserRules } from './arguments.js';
-import type { CommandModule, Run } from './command.js';
+import type { Command, CommandModule, Run } from './command.js';
 import { commands } from './commands.js';
 import type { Arguments } from './context.js';
 import { examples } from './examples.js';
+import { hidePositionalNotes, misuse, type Asked } from './misuse.js';
 import { version } from './version.js';
 
 /** What main learns while yargs parses. */
@@ -21,19 +21,25 @@ function withExamples(yargs: Argv, name: string): Argv {
   return yargs.epilogue(['Examples:', ...lines].join('\n'));
 }
 
-function declareCommand(yargs: Argv, module: CommandModule, name: string, course: Course): Argv {
-  course.at(`greyctl ${name}`);
+function declareCommand(
+  yargs: Argv,
+  module: CommandModule,
+  { name, positional = '', needs }: Command,
+  course: Course,
+  ask: (asked: Asked) => void,
+): Argv {
+  ask({ name, needs });
   const { subcommands } = module;
   withExamples(yargs, name);
-  if (!subcommands) return module.declare(yargs);
-  for (const { command, describe, declare, run } of subcommands) {
+  if (!subcommands) return hidePositionalNotes(module.declare(yargs), positional);
+  for (const { command, describe, needs, declare, run } of subcommands) {
     yargs.command({
       command,
       describe,
       builder: (inner) => {
         const full = `${name} ${command.split(' ')[0] ?? ''}`;
-        course.at(`greyctl ${full}`);
-        return declare(withExamples(inner, full));
+        ask({ name: full, needs });
+        return hidePositionalNotes(declare(withExamples(inner, full)), command);
       },
       handler: (argv) => course.perform(run, argv),
     });
@@ -46,6 +52,11 @@ function declareCommand(yargs: Argv, module: CommandModule, name: string, course
 }
 
 function parser(args: readonly string[], width: number, course: Course): Argv {
+  let asked: Asked = { name: '' };
+  const ask = (now: Asked) => {
+    asked = now;
+    course.at(`greyctl ${now.name}`);
+  };
   const yargs = createYargs([...args])
     .scriptName('greyctl')
     .locale('en')
@@ -63,15 +74,16 @@ function parser(args: readonly string[], width: number, course: Course): Argv {
     .epilogue('greyctl help COMMAND tells of one command, man greyctl of everything.')
     .fail((message, error) => {
       // yargs passes null for the one that is missing, though its types promise both.
-      throw (error as Error | null) ?? new Failure(message, { kind: 'usage' });
+      throw (error as Error | null) ?? misuse(message, yargs, asked);
     });
   declareSettings(yargs, ['general']);
-  for (const { name, positional, describe, load } of commands) {
+  for (const command of commands) {
+    const { name, positional, describe, load } = command;
     let module: CommandModule | undefined;
     yargs.command({
       command: positional ? `${name} ${positional}` : name,
       describe,
-      builder: async (inner) => declareCommand(inner, (module = await load()), name, course),
+      builder: async (inner) => declareCommand(inner, (module = await load()), command, course, ask),
       // At once: yargs then makes the text of the help, wanted or not, while the command waits for something.
       handler: (argv) => course.perform(module?.run, argv),
     });

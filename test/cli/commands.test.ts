@@ -472,7 +472,7 @@ test('wrong usage is status 2 with one line and what to try', async () => {
   assert.equal(await usage(), 'greyctl: a command is missing\nTry: greyctl --help\n');
   assert.equal(
     await usage('serve', '--dealy=3'),
-    'greyctl: Unknown argument: dealy\nTry: greyctl serve --help\n',
+    'greyctl: there is no option --dealy\nTry: greyctl serve --help\n',
   );
   assert.equal(
     await usage('serve', '--delay'),

@@ -8,7 +8,6 @@ import { commands } from '../commands.js';
 export function declare(yargs: Argv): Argv {
   return yargs.positional('shell', {
     choices: ['bash', 'zsh'],
-    demandOption: true,
     describe: 'whose completion',
   });
 }

@@ -31,6 +31,7 @@ export const subcommands: readonly Subcommand[] = [
   { command: 'show', describe: 'what is remembered of one attempt', declare: declareAttempt, run: show },
   {
     command: 'forget <what..>',
+    needs: 'what to forget',
     describe: 'remove everything about an address, a domain or a client',
     declare: declareForget,
     run: forget,
@@ -49,12 +50,14 @@ export const subcommands: readonly Subcommand[] = [
   },
   {
     command: 'learn <log..>',
+    needs: 'which mail log to learn from',
     describe: 'remember what mail logs prove, so that no known correspondent waits',
     declare: declareLearn,
     run: learn,
   },
   {
     command: 'backup <file>',
+    needs: 'which file to make',
     describe: 'a consistent copy, also while the server runs',
     declare: declareFile,
     run: backup,
@@ -69,12 +72,14 @@ export const subcommands: readonly Subcommand[] = [
   },
   {
     command: 'import <file>',
+    needs: 'which file to read',
     describe: 'merge an export, all or nothing; - is standard input',
     declare: declareFile,
     run: importDatabase,
   },
   {
     command: 'copy <from> <to>',
+    needs: 'from which database to which',
     describe: 'everything from one database into another, also while servers use both',
     declare: declareCopy,
     run: copy,

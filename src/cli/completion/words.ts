@@ -4,6 +4,7 @@ import type { Option } from '../../config/option.js';
 import { options, type OptionName } from '../../config/options.js';
 import { declareSettings } from '../arguments.js';
 import type { Command } from '../command.js';
+import { positionalNames } from '../misuse.js';
 import { kinds } from '../whitelist/words.js';
 
 /** An option as it is typed. */
@@ -76,16 +77,12 @@ function optionWords(declare: (yargs: Argv) => Argv, positional: readonly string
     );
 }
 
-function positionalOf(command: string): string[] {
-  return [...command.matchAll(/[<[]([\w-]+)/g)].map(([, word = '']) => word);
-}
-
 /** Commands and subcommands, in the order of the help. */
 export async function commandWords(commands: readonly Command[]): Promise<CommandWords[]> {
   const words: CommandWords[] = [];
   for (const { name, positional = '', describe, load } of commands) {
     const { declare, subcommands = [] } = await load();
-    const places = positionalOf(positional);
+    const places = positionalNames(positional);
     words.push({
       name,
       describe,
@@ -93,7 +90,7 @@ export async function commandWords(commands: readonly Command[]): Promise<Comman
       kinds: wordsOfFirst(declare, places),
     });
     for (const subcommand of subcommands) {
-      const places = positionalOf(subcommand.command);
+      const places = positionalNames(subcommand.command);
       words.push({
         name: `${name} ${subcommand.command.split(' ')[0] ?? ''}`,
         describe: subcommand.describe,

@@ -22,7 +22,6 @@ export function declareLog(yargs: Argv): Argv {
     .positional('log', {
       type: 'string',
       array: true,
-      demandOption: true,
       describe: 'mail logs, gzip or not, in any order; - is standard input',
     })
     .option('since', {

@@ -95,7 +95,6 @@ function declarePattern(yargs: Argv): Argv {
   return yargs.positional('pattern', {
     type: 'string',
     array: true,
-    demandOption: true,
     describe: 'name, address, network, user@domain, /regex/',
   });
 }
@@ -103,6 +102,7 @@ function declarePattern(yargs: Argv): Argv {
 /** Adds entries to the database. */
 export const addCommand: Subcommand = {
   command: 'add <pattern..>',
+  needs: 'what to add',
   describe: 'add entries: [client|recipient|sender] PATTERN…',
   declare: (yargs) =>
     declarePattern(yargs)
@@ -118,6 +118,7 @@ export const addCommand: Subcommand = {
 /** Removes entries from the database. */
 export const removeCommand: Subcommand = {
   command: 'remove <pattern..>',
+  needs: 'what to remove',
   describe: 'remove entries: [client|recipient|sender] PATTERN…',
   declare: declarePattern,
   run: remove,

@@ -112,10 +112,11 @@ async function run(argv: Arguments, outside: Process): Promise<undefined> {
 /** Takes entries of files over into the database. */
 export const importCommand: Subcommand = {
   command: 'import <file..>',
+  needs: 'which file to read',
   describe: 'take over entries of postgrey’s, sqlgrey’s or our files into the database',
   declare: (yargs) =>
     yargs
-      .positional('file', { type: 'string', array: true, demandOption: true, describe: 'a whitelist file' })
+      .positional('file', { type: 'string', array: true, describe: 'a whitelist file' })
       .option('kind', {
         choices: kinds,
         requiresArg: true,
