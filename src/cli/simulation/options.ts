@@ -77,11 +77,13 @@ function checkedPattern(text: string): string {
 /** Reads the options of `declareLog`; throws a Failure for what cannot be understood. */
 export function logOptions(argv: Arguments, outside: Process): LogOptions {
   const time = (name: string) => readOption(argv, name, (text) => parseTime(text, outside.now(), 'h'));
+  const [since, until] = [time('since') ?? -Infinity, time('until') ?? Infinity];
+  if (until <= since) throw new Failure('--until must be later than --since', { kind: 'usage' });
   return {
     names: listOf(argv, 'log').map(nameOf),
     year: readOption(argv, 'year', (text) => readInteger(text, 1970, 9999)),
-    since: time('since') ?? -Infinity,
-    until: time('until') ?? Infinity,
+    since,
+    until,
     ownNetworks: networksOf(listOf(argv, 'mynetworks')),
     greylistPattern: readOption(argv, 'greylist-pattern', checkedPattern),
   };

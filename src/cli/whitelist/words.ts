@@ -2,6 +2,7 @@ import { readDuration } from '../../config/value.js';
 import { Failure } from '../../greylist/failure.js';
 import { excerpt } from '../../greylist/printable.js';
 import type { ListKind } from '../../greylist/store.js';
+import { isDay } from '../time.js';
 
 /** All kinds of entries. */
 export const kinds: readonly ListKind[] = ['client', 'recipient', 'sender'];
@@ -16,7 +17,7 @@ export function expiryOf(given: string | undefined, now: number): number | undef
   if (given === undefined) return undefined;
   if (/^\d{4}-\d{2}-\d{2}$/.test(given)) {
     const end = Date.parse(`${given}T23:59:59`) / 1000;
-    if (end > now) return end;
+    if (isDay(given) && end > now) return end;
     throw new Failure(`--expires: ${given} is past, or no date`, { kind: 'usage' });
   }
   try {
