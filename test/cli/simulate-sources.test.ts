@@ -134,3 +134,21 @@ test('own networks are not greylisted: they are left out', async (t) => {
   assert.deepEqual(await clients('--mynetworks=192.0.2.0/24,127.0.0.0/8'), ['2001:db8:0:0:0:0:0:5']);
   assert.deepEqual(await clients('--mynetworks', '192.0.2.0/24', '--mynetworks', '2001:db8::/32'), []);
 });
+
+test('own networks are taken as Postfix prints them', async (t) => {
+  const { simulate, file } = await world(t);
+  const log = await file('mail.log', deferral({ client: 'unknown[2001:db8::5]' }) + deferral());
+  const local = async (networks: string) => {
+    const { stdout, stderr } = await simulate(['--json', `--mynetworks=${networks}`, log]);
+    assert.equal(stderr, '');
+    return (objects(stdout)[0]?.['not_attempts'] as { local: number }).local;
+  };
+  assert.equal(await local('127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128'), 0);
+  assert.equal(await local('127.0.0.0/8 [2001:db8::]/32'), 1);
+  assert.equal(await local('[2001:DB8::5], [::ffff:192.0.2.0]/120'), 2);
+  for (const broken of ['[::1', '::1]/128', '[::1]128', '[::1/128]', '[[::1]]', '[::1]/129', '[mx]/8'])
+    assert.match(
+      (await simulate([`--mynetworks=${broken}`, log])).stderr,
+      /^greyctl: --mynetworks: .* is not a network/,
+    );
+});

@@ -53,13 +53,16 @@ function listOf(argv: Arguments, name: string): string[] {
   return texts.map(String);
 }
 
+/** An IPv6 address, or network, as Postfix writes it in mynetworks: `[::1]/128`. */
+const bracketed = /^\[([\da-f:.]+)\](\/\d+)?$/i;
+
 function networksOf(texts: readonly string[]): Network[] | undefined {
   if (texts.length === 0) return undefined;
   return texts
     .flatMap((text) => text.split(/[\s,]+/))
     .filter(Boolean)
     .map((text) => {
-      const network = parseNetwork(text);
+      const network = parseNetwork(text.replace(bracketed, '$1$2'));
       if (!network) throw new Failure(`--mynetworks: "${excerpt(text)}" is not a network`, { kind: 'usage' });
       return network;
     });
