@@ -104,6 +104,17 @@ export function makeDatabaseFolder(values: Values, outside: Process): string {
   return location;
 }
 
+/** Throws a Failure where the folder is not there that somebody named for the database: before work that would be lost. */
+export function refuseMissingFolder(values: Values, outside: Process): void {
+  if (isShared(values) || (values.db === undefined && values.dbdir === undefined)) return;
+  const location = databaseLocation(values, outside);
+  const folder = path.dirname(location);
+  if (existsSync(folder)) return;
+  throw new Failure(`cannot open the database ${location}: no such file or directory`, {
+    hint: `mkdir -p ${folder}`,
+  });
+}
+
 /** True when the database is on a server that others use, too. */
 export function isShared(values: Values): boolean {
   return values.db !== undefined && isRedisUrl(values.db);

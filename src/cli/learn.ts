@@ -1,10 +1,19 @@
 import type { Argv } from 'yargs';
+import type { Values } from '../config/options.js';
 import { settingsOf } from '../config/resolve.js';
 import { printable } from '../greylist/printable.js';
+import type { StoredClient, StoredEntry } from '../greylist/store.js';
 import { registrableDomain } from '../names/domain.js';
 import { count, several } from '../output/format.js';
 import { declareSettings } from './arguments.js';
-import { settingsFor, terminalFor, withStore, type Arguments, type Process } from './context.js';
+import {
+  refuseMissingFolder,
+  settingsFor,
+  terminalFor,
+  withStore,
+  type Arguments,
+  type Process,
+} from './context.js';
 import { declareLog, logOptions } from './simulation/options.js';
 
 /** `greyctl db learn`: what a log proves goes into the database. */
@@ -19,6 +28,7 @@ export function declareLearn(yargs: Argv): Argv {
 export async function learn(argv: Arguments, outside: Process): Promise<number> {
   const { values } = settingsFor(argv, outside);
   const { since, until, ...log } = logOptions(argv, outside);
+  refuseMissingFolder(values, outside);
   // Whatever reads logs is large, and no other command of `db` needs it.
   const { readLog } = await import('./simulation/reading.js');
   const { createLearner } = await import('../simulate/learn.js');
@@ -30,16 +40,41 @@ export async function learn(argv: Arguments, outside: Process): Promise<number> 
     }
   }
   const now = outside.now();
-  const entries = [...learner.entries(now)];
-  const clients = [...learner.clients(now)];
-  const proven = { triplets: entries.length, awl_clients: clients.length };
+  const proven = { entries: [...learner.entries(now)], clients: [...learner.clients(now)] };
+  const isNothing = proven.entries.length + proven.clients.length === 0;
+  // Of a log that could not be read nothing is said but why.
+  if (!isNothing || reading.problems.length === 0) await put(proven, isNothing, argv, values, outside);
+  for (const { source, message } of reading.problems) {
+    outside.stderr.write(`greyctl: ${printable(source)}: ${printable(message)}\n`);
+  }
+  return reading.problems.length > 0 ? 1 : 0;
+}
+
+interface Proven {
+  readonly entries: readonly StoredEntry[];
+  readonly clients: readonly StoredClient[];
+}
+
+/** Puts what is proven into the database, unless it is to be told only, and tells it. */
+async function put(
+  { entries, clients }: Proven,
+  isNothing: boolean,
+  argv: Arguments,
+  values: Values,
+  outside: Process,
+): Promise<void> {
   const isDryRun = argv['dry-run'] === true;
   const merged = isDryRun
     ? undefined
-    : await withStore(values, outside, (store) => store.merge(entries, clients));
+    : isNothing
+      ? { added: 0, changed: 0 }
+      : await withStore(values, outside, (store) => store.merge(entries, clients));
   const terminal = terminalFor(values, outside);
   if (values.json) {
-    await terminal.json({ ...proven, added: merged?.added ?? null, changed: merged?.changed ?? null });
+    await terminal.json({
+      ...{ triplets: entries.length, awl_clients: clients.length },
+      ...{ added: merged?.added ?? null, changed: merged?.changed ?? null },
+    });
   } else {
     const what = `${several(entries.length, 'triplet')} that passed and ${several(clients.length, 'client')} that earned the auto-whitelist`;
     await terminal.line(
@@ -48,8 +83,4 @@ export async function learn(argv: Arguments, outside: Process): Promise<number> 
         : `would learn from the log: ${what}`,
     );
   }
-  for (const { source, message } of reading.problems) {
-    outside.stderr.write(`greyctl: ${printable(source)}: ${printable(message)}\n`);
-  }
-  return reading.problems.length > 0 ? 1 : 0;
 }

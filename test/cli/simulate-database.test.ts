@@ -107,3 +107,38 @@ test('db learn learns from what can be read and names what cannot', async (t) =>
   assert.match(stderr, /^greyctl: missing: /);
   assert.equal(objects(stdout)[0]?.['triplets'], 1);
 });
+
+test('db learn makes no database where nothing was learned, and claims nothing of a log that is not there', async (t) => {
+  const { greyctl, file, folder } = await world(t);
+  assert.deepEqual(await greyctl(['db', 'learn', 'missing']), {
+    status: 1,
+    stdout: '',
+    stderr: 'greyctl: missing: no such file or directory\n',
+  });
+  const { status, stdout } = await greyctl(['db', 'learn', await file('log', deferral())]);
+  assert.deepEqual(
+    { status, stdout },
+    {
+      status: 0,
+      stdout:
+        'learned from the log: 0 triplets that passed and 0 clients that earned the auto-whitelist; 0 new, 0 changed\n',
+    },
+  );
+  assert.equal(existsSync(path.join(folder, 'greyctl.db')), false);
+});
+
+test('db learn refuses a folder that is not there before it reads the log', async (t) => {
+  const { file, folder } = await world(t);
+  const log = await file('log', recentLog());
+  for (const [option, location] of [
+    [`--db=${folder}/no/such/x.db`, `${folder}/no/such/x.db`],
+    [`--dbdir=${folder}/no/such`, `${folder}/no/such/greyctl.db`],
+  ] as const)
+    for (const name of [log, 'missing'])
+      assert.deepEqual(await run(['db', 'learn', option, name], { cwd: folder }), {
+        status: 1,
+        stdout: '',
+        stderr: `greyctl: cannot open the database ${location}: no such file or directory\nTry: mkdir -p ${folder}/no/such\n`,
+      });
+  assert.equal(existsSync(path.join(folder, 'no')), false);
+});
