@@ -66,8 +66,12 @@ const titles: Readonly<Record<OptionGroup, string>> = {
 };
 
 /** Tells yargs of all settings in these groups. Values stay text: config/ reads them. */
-export function declareSettings(yargs: Argv, groups: readonly OptionGroup[], isHidden = false): Argv {
-  for (const name of optionsOf(groups)) {
+export function declareSettings(yargs: Argv, groups: readonly OptionGroup[]): Argv {
+  return declareOptions(yargs, optionsOf(groups), false);
+}
+
+function declareOptions(yargs: Argv, names: readonly OptionName[], isHidden: boolean): Argv {
+  for (const name of names) {
     const option: Option<unknown> = options[name];
     yargs.option(name, {
       ...(option.alias && { alias: [...option.alias] }),
@@ -81,9 +85,16 @@ export function declareSettings(yargs: Argv, groups: readonly OptionGroup[], isH
   return yargs;
 }
 
-/** Takes the server's own switches as well, though they change nothing: so `$GREYCTL_OPTS` can be given as it is. */
-export function tolerateServerSettings(yargs: Argv): Argv {
-  return declareSettings(yargs, ['server'], true);
+/**
+ * Takes the server's own switches as well, though they change nothing: so `$GREYCTL_OPTS` can be given as it is. All but those that
+ * the command has a use of its own for.
+ */
+export function tolerateServerSettings(yargs: Argv, except: readonly OptionName[] = []): Argv {
+  return declareOptions(
+    yargs,
+    optionsOf(['server']).filter((name) => !except.includes(name)),
+    true,
+  );
 }
 
 /** The text of an option that is no setting; the last one where it was given several times. */

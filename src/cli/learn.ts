@@ -1,11 +1,11 @@
 import type { Argv } from 'yargs';
-import type { Values } from '../config/options.js';
+import { options, type Values } from '../config/options.js';
 import { settingsOf } from '../config/resolve.js';
 import { printable } from '../greylist/printable.js';
 import type { StoredClient, StoredEntry } from '../greylist/store.js';
 import { registrableDomain } from '../names/domain.js';
 import { count, several } from '../output/format.js';
-import { declareSettings } from './arguments.js';
+import { declareSettings, tolerateServerSettings } from './arguments.js';
 import {
   refuseMissingFolder,
   settingsFor,
@@ -18,8 +18,11 @@ import { declareLog, logOptions } from './simulation/options.js';
 
 /** `greyctl db learn`: what a log proves goes into the database. */
 export function declareLearn(yargs: Argv): Argv {
-  return declareSettings(declareLog(yargs), ['decision']).option('dry-run', {
+  const log = tolerateServerSettings(declareLog(yargs), ['dry-run']);
+  return declareSettings(log, ['decision']).option('dry-run', {
     type: 'boolean',
+    // What the server takes for it must not make this one write.
+    alias: [...(options['dry-run'].alias ?? [])],
     describe: 'only say what would be written',
   });
 }

@@ -99,10 +99,12 @@ function withoutHelp(args: readonly string[]): readonly string[] {
   return commands.some((command) => command.name === name) ? [name, ...more, '--help'] : [name];
 }
 
+/** Only these take the texts of an options file, which a shell may have split. */
+const withOptionsFile = ['serve', 'config', 'doctor', 'simulate', 'db learn'];
+
 /** Parses `args`, which loads the command they name, and hands it to `course`; rejects where they are wrong. */
 export async function parse(args: readonly string[], width: number, course: Course): Promise<void> {
-  // Only these take the texts of an options file, which a shell may have split.
-  const isSplit = args[0] === 'serve' || args[0] === 'config' || args[0] === 'doctor';
+  const isSplit = withOptionsFile.some((name) => `${args.join(' ')} `.startsWith(`${name} `));
   await parser(guardDashes(isSplit ? joinQuoted(args) : withoutHelp(args)), width, course).parseAsync();
 }
 

@@ -142,3 +142,26 @@ test('db learn refuses a folder that is not there before it reads the log', asyn
       });
   assert.equal(existsSync(path.join(folder, 'no')), false);
 });
+
+test('simulate and db learn take the switches of a server, also as a shell splits them', async (t) => {
+  const { greyctl, file } = await world(t);
+  const log = await file('log', recentLog());
+  const switches =
+    '--inet=127.0.0.1:10023 -d --pidfile=/run/p.pid --user=postgrey --greylist-text="Greylisted for %s seconds" --delay=60'.split(
+      ' ',
+    );
+  for (const command of [['simulate'], ['db', 'learn']]) {
+    const { status, stdout, stderr } = await greyctl([...command, ...switches, '--json', log]);
+    assert.deepEqual({ status, stderr }, { status: 0, stderr: '' }, command.join(' '));
+    assert.equal(objects(stdout).length, 1);
+    assert.doesNotMatch((await greyctl([...command, '--help'])).stdout, /--inet|--pidfile/);
+  }
+});
+
+test('whatever the server takes for --dry-run keeps db learn from writing', async (t) => {
+  const { greyctl, file, folder } = await world(t);
+  const log = await file('log', recentLog());
+  for (const word of ['--dry-run', '--noaction', '--no-action', '-n'])
+    assert.match((await greyctl(['db', 'learn', word, log])).stdout, /^would learn /, word);
+  assert.equal(existsSync(path.join(folder, 'greyctl.db')), false);
+});
