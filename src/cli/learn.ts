@@ -1,15 +1,19 @@
+import { existsSync } from 'node:fs';
 import type { Argv } from 'yargs';
 import { options, type Values } from '../config/options.js';
 import { settingsOf } from '../config/resolve.js';
 import { printable } from '../greylist/printable.js';
-import type { StoredClient, StoredEntry } from '../greylist/store.js';
+import type { Merged, StoredClient, StoredEntry } from '../greylist/store.js';
 import { registrableDomain } from '../names/domain.js';
 import { count, several } from '../output/format.js';
+import { MemoryStore } from '../store/memory.js';
 import { declareSettings, tolerateServerSettings } from './arguments.js';
 import {
+  privacyKeyFile,
   refuseMissingFolder,
   settingsFor,
   terminalFor,
+  withExistingStore,
   withStore,
   type Arguments,
   type Process,
@@ -23,7 +27,7 @@ export function declareLearn(yargs: Argv): Argv {
     type: 'boolean',
     // What the server takes for it must not make this one write.
     alias: [...(options['dry-run'].alias ?? [])],
-    describe: 'only say what would be written',
+    describe: 'only say what would be learned, new or changed',
   });
 }
 
@@ -58,6 +62,14 @@ interface Proven {
   readonly clients: readonly StoredClient[];
 }
 
+/** What that would change in the database; of none, or where a key of hashes would have to be made first, all is new. */
+async function foresee({ entries, clients }: Proven, values: Values, outside: Process): Promise<Merged> {
+  const { foreseeMerge } = await import('../store/foresee.js');
+  if (values.privacy && !existsSync(privacyKeyFile(values, outside)))
+    return foreseeMerge(new MemoryStore(), entries, clients);
+  return withExistingStore(values, outside, (store) => foreseeMerge(store, entries, clients));
+}
+
 /** Puts what is proven into the database, unless it is to be told only, and tells it. */
 async function put(
   { entries, clients }: Proven,
@@ -67,23 +79,25 @@ async function put(
   outside: Process,
 ): Promise<void> {
   const isDryRun = argv['dry-run'] === true;
-  const merged = isDryRun
-    ? undefined
-    : isNothing
-      ? { added: 0, changed: 0 }
+  const unchanged = { added: 0, changed: 0 };
+  const { added, changed } = isNothing
+    ? unchanged
+    : isDryRun
+      ? await foresee({ entries, clients }, values, outside)
       : await withStore(values, outside, (store) => store.merge(entries, clients));
   const terminal = terminalFor(values, outside);
   if (values.json) {
     await terminal.json({
-      ...{ triplets: entries.length, awl_clients: clients.length },
-      ...{ added: merged?.added ?? null, changed: merged?.changed ?? null },
+      ...{ dry_run: isDryRun, triplets: entries.length, awl_clients: clients.length },
+      ...{ added, changed },
     });
   } else {
     const what = `${several(entries.length, 'triplet')} that passed and ${several(clients.length, 'client')} that earned the auto-whitelist`;
+    const merged = `${what}; ${count(added)} new, ${count(changed)} changed`;
     await terminal.line(
-      merged
-        ? `learned from the log: ${what}; ${count(merged.added)} new, ${count(merged.changed)} changed`
-        : `would learn from the log: ${what}`,
+      isDryRun
+        ? `would learn from the log: ${merged}; nothing was written`
+        : `learned from the log: ${merged}`,
     );
   }
 }

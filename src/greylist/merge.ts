@@ -36,6 +36,11 @@ export function sameEntry(a: Entry, b: Entry): boolean {
   );
 }
 
+/** Likewise. */
+export function sameClient(a: AwlRecord, b: AwlRecord): boolean {
+  return a.count === b.count && a.lastCounted === b.lastCounted;
+}
+
 /** What two stores know of one whitelist entry, as `a` with the longer life, the older beginning and the larger of all counts. */
 export function mergeListed(a: ListedEntry, b: Omit<ListedEntry, 'id'>): ListedEntry {
   const { expiresAt, lastHit, ...rest } = a;

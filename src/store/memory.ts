@@ -15,6 +15,7 @@ import {
   mergeClients,
   mergeEntries,
   mergeListed,
+  sameClient,
   sameEntry,
   sumOfMerged,
 } from '../greylist/merge.js';
@@ -209,7 +210,7 @@ export class MemoryStore implements Store, CountsSource {
       const before = this.#clients.get(address);
       const after = before ? mergeClients(before, client) : client;
       if (!before) added += 1;
-      else if (before.count !== after.count || before.lastCounted !== after.lastCounted) changed += 1;
+      else if (!sameClient(before, after)) changed += 1;
       this.#clients.set(address, after);
     }
     const others = more ? this.#mergeMore(more) : { added: 0, changed: 0 };

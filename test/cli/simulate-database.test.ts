@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { run } from '../support/greyctl.js';
+import { run, type Result } from '../support/greyctl.js';
 import { request } from '../support/policy-client.js';
+import { needs } from '../support/programs.js';
+import { redisServer } from '../support/redis.js';
 import { testServer } from '../support/server.js';
 import { deferral, delivery, example, objects, world } from '../support/small-logs.js';
 
@@ -19,9 +21,10 @@ function checksum(content: Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
+const at = (secondsAgo: number) => new Date(Date.now() - secondsAgo * 1000).toISOString();
+
 /** A log of the last hours: a triplet that came back, and one that did not. */
 function recentLog(): string {
-  const at = (secondsAgo: number) => new Date(Date.now() - secondsAgo * 1000).toISOString();
   return [
     deferral({ at: at(8000) }),
     deferral({ at: at(7900), sender: 'spam@example.com' }),
@@ -87,16 +90,28 @@ test('db learn done twice changes nothing', async (t) => {
   const before = await listed(folder);
   assert.notEqual(before, '');
   const again = objects((await greyctl(['db', 'learn', '--json', log])).stdout);
-  assert.deepEqual(again, [{ triplets: 1, awl_clients: 0, added: 0, changed: 0 }]);
+  assert.deepEqual(again, [{ dry_run: false, triplets: 1, awl_clients: 0, added: 0, changed: 0 }]);
   assert.equal(await listed(folder), before);
 });
 
 test('db learn --dry-run says what it would learn and writes nothing', async (t) => {
   const { greyctl, file, folder } = await world(t);
   const log = await file('log', recentLog());
-  const { stdout } = await greyctl(['db', 'learn', '--dry-run', '--json', log]);
-  assert.deepEqual(objects(stdout), [{ triplets: 1, awl_clients: 0, added: null, changed: null }]);
-  assert.equal(existsSync(path.join(folder, 'greyctl.db')), false);
+  const { status, stdout, stderr } = await greyctl(['db', 'learn', '--dry-run', log]);
+  assert.deepEqual(
+    { status, stdout },
+    {
+      status: 0,
+      stdout:
+        'would learn from the log: 1 triplet that passed and 0 clients that earned the auto-whitelist; 1 new, 0 changed; nothing was written\n',
+    },
+  );
+  assert.match(stderr, /^greyctl: there is no database .*greyctl\.db yet\n$/);
+  const json = await greyctl(['db', 'learn', '--dry-run', '--json', '--privacy', log]);
+  assert.deepEqual(objects(json.stdout), [
+    { dry_run: true, triplets: 1, awl_clients: 0, added: 1, changed: 0 },
+  ]);
+  assert.deepEqual(await readdir(folder), ['log']);
 });
 
 test('db learn learns from what can be read and names what cannot', async (t) => {
@@ -165,3 +180,79 @@ test('whatever the server takes for --dry-run keeps db learn from writing', asyn
     assert.match((await greyctl(['db', 'learn', word, log])).stdout, /^would learn /, word);
   assert.equal(existsSync(path.join(folder, 'greyctl.db')), false);
 });
+
+/** What a dry run foretells of `log`, and what the run that follows then reports, each as [added, changed]. */
+async function foretoldAndDone(
+  learn: (...args: string[]) => Promise<Result>,
+  log: string,
+): Promise<[unknown, unknown]> {
+  const numbers = async (...args: string[]) => {
+    const { status, stdout, stderr } = await learn('--json', ...args, log);
+    assert.equal(status, 0, stderr);
+    const [{ added, changed } = {}] = objects(stdout);
+    return [added, changed];
+  };
+  return [await numbers('--dry-run'), await numbers()];
+}
+
+/** Five triplets of one client that came back, an hour between them, from so many seconds ago on. */
+const returns = (name: string, from: number) =>
+  [0, 1, 2, 3, 4]
+    .map((index) => {
+      const mail = { sender: `${name}${index}@example.com` };
+      const start = from - index * 4000;
+      return (
+        deferral({ ...mail, at: at(start) }) + delivery({ ...mail, at: at(start - 600) }, `4A135${index}`)
+      );
+    })
+    .join('');
+
+/** Learns one log after the other: what is foretold must be what is done. */
+async function learnInTurn(
+  learn: (...args: string[]) => Promise<Result>,
+  file: (name: string, content: string) => Promise<string>,
+) {
+  const [first, second] = [returns('a', 90_000), returns('a', 90_000) + returns('b', 60_000)];
+  const later = first + delivery({ sender: 'a0@example.com', at: at(100) }, '5B2468');
+  const done: unknown[] = [];
+  for (const [index, log] of [first, second, later, later].entries()) {
+    const [foretold, then] = await foretoldAndDone(learn, await file(`log${index}`, log));
+    assert.deepEqual(foretold, then, `log ${index}`);
+    done.push(then);
+  }
+  return done;
+}
+
+for (const mode of [[], ['--privacy']])
+  test(`db learn --dry-run ${mode.join('')} foretells what the run then reports, and leaves the file as it is`, async (t) => {
+    const { greyctl, file, folder } = await world(t);
+    const content = () => readFile(path.join(folder, 'greyctl.db')).then(checksum, () => undefined);
+    const learn = async (...args: string[]) => {
+      const before = await content();
+      const result = await greyctl(['db', 'learn', ...mode, ...args]);
+      if (args.includes('--dry-run')) assert.equal(await content(), before);
+      return result;
+    };
+    assert.deepEqual(await learnInTurn(learn, file), [
+      [6, 0],
+      [5, 1],
+      [0, 1],
+      [0, 0],
+    ]);
+  });
+
+test(
+  'db learn --dry-run foretells the same of a shared database',
+  needs('redis-server', 'redis-cli'),
+  async (t) => {
+    const { file, folder } = await world(t);
+    const redis = await redisServer(t);
+    const learn = (...args: string[]) => run(['db', 'learn', `--db=${redis.url}`, ...args], { cwd: folder });
+    assert.deepEqual(await learnInTurn(learn, file), [
+      [6, 0],
+      [5, 1],
+      [0, 1],
+      [0, 0],
+    ]);
+  },
+);

@@ -11,6 +11,7 @@ import {
   type EntryOrder,
   type Store,
 } from '#src/greylist/store.js';
+import { foreseeMerge } from '#src/store/foresee.js';
 import { MemoryStore } from '#src/store/memory.js';
 import { hashed } from '#src/store/privacy.js';
 import { openSqlite } from '#src/store/sqlite/client.js';
@@ -331,8 +332,13 @@ for (const [name, open] of Object.entries(stores)) {
         { triplet: other, firstSeen: 1, lastSeen: 2, deferrals: 1, passes: 0 },
       ];
       const clients = [{ address: '192.0.2.5', count: 4, lastCounted: 90 }];
-      assert.deepEqual(await store.merge(entries, clients), { added: 2, changed: 1 });
-      assert.deepEqual(await store.merge(entries, clients), { added: 0, changed: 0 });
+      for (const merged of [
+        { added: 2, changed: 1 },
+        { added: 0, changed: 0 },
+      ]) {
+        assert.deepEqual(await foreseeMerge(store, entries, clients), merged);
+        assert.deepEqual(await store.merge(entries, clients), merged);
+      }
       assert.deepEqual((await store.recall(triplet, '192.0.2.5')).entry, {
         firstSeen: 50,
         lastSeen: 110,

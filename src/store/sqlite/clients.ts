@@ -1,7 +1,7 @@
 /** What the auto-whitelist knows of client addresses. */
 import type Database from 'better-sqlite3';
 import type { AwlRecord } from '../../greylist/decide.js';
-import { mergeClients } from '../../greylist/merge.js';
+import { mergeClients, sameClient } from '../../greylist/merge.js';
 import type { ClientRemoval, Merged, Page, StoredClient } from '../../greylist/store.js';
 
 function prepareStatements(db: Database.Database) {
@@ -54,7 +54,7 @@ export function clientTable(db: Database.Database) {
       for (const { address, ...other } of others) {
         const before = find(address);
         const after = before ? mergeClients(before, other) : other;
-        if (before?.count === after.count && before.lastCounted === after.lastCounted) continue;
+        if (before && sameClient(before, after)) continue;
         merged[before ? 'changed' : 'added'] += 1;
         write(address, after);
       }
