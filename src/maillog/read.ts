@@ -1,5 +1,5 @@
 /** Log files to attempts in time order, to their ends or as they grow. */
-import { reasonOf } from '../greylist/failure.js';
+import { Failure, reasonOf } from '../greylist/failure.js';
 import type { LoggedAttempt, ToldAttempt } from './attempts.js';
 import type { ReadingCounts } from './counts.js';
 import { createCursor, type Cursor } from './cursor.js';
@@ -39,6 +39,8 @@ export interface Reading<Told = LoggedAttempt> {
   readonly problems: SourceProblem[];
   /** True from the first batch on that was told by lines that were not there when reading began. */
   readonly isLive: () => boolean;
+  /** The source that is followed, once it is open. */
+  readonly following: () => string | undefined;
 }
 
 /**
@@ -124,6 +126,7 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
       try {
         await openOne(name, course, name === last ? follow : undefined);
       } catch (error) {
+        if (name === last) throw new Failure(`cannot follow ${name}: ${reasonOf(error)}`, { cause: error });
         problems.push({ source: name, message: reasonOf(error) });
       }
     }
@@ -166,8 +169,9 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
     yield joiner.take();
   }
 
+  const course: Course = { cursors: [], followed: undefined, isFollowedLater: false };
+
   async function* read(): AsyncGenerator<ToldAttempt[], void, undefined> {
-    const course: Course = { cursors: [], followed: undefined, isFollowedLater: false };
     const clock = options.follow && createLiveClock(options.follow.clock);
     const steps = readLines(course);
     try {
@@ -181,5 +185,8 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
     }
   }
 
-  return { batches: read(), counts, problems, isLive: () => isLive };
+  return {
+    ...{ batches: read(), counts, problems, isLive: () => isLive },
+    following: () => course.followed?.source.name,
+  };
 }

@@ -6,7 +6,7 @@
  * is given out before the error.
  */
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { codeOf, Failure, reasonOf } from '../greylist/failure.js';
@@ -32,12 +32,33 @@ const blockBytes = 262_144;
 /** Bytes unpacked at once; deflate makes at most 1032 times as many of them. */
 const packedBytes = 16_384;
 
-const otherPackings: readonly (readonly [magic: string, program: string])[] = [
+/** What tells a compression begins with it and is no longer. */
+const magicBytes = 6;
+
+const packings: readonly (readonly [magic: string, program: string])[] = [
+  ['1f8b', 'gzip'],
   ['fd377a585a00', 'xz'],
   ['28b52ffd', 'zstd'],
   ['425a68', 'bzip2'],
   ['504b0304', 'unzip'],
 ];
+
+/** The program whose compression begins like this; undefined for what is not compressed. */
+function packingOf(start: Buffer): string | undefined {
+  const magic = start.toString('hex', 0, magicBytes);
+  return packings.find(([bytes]) => magic.startsWith(bytes))?.[1];
+}
+
+async function refusePacked(name: string): Promise<void> {
+  const file = await open(name, 'r');
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(magicBytes), 0, magicBytes, 0);
+    if (packingOf(buffer.subarray(0, bytesRead)) !== undefined)
+      throw new Failure('is compressed; only a log that is being written can be followed');
+  } finally {
+    await file.close();
+  }
+}
 
 /** A plain file has its bytes at hand: to read them is faster than to have another thread read them (measured). */
 async function* fileBlocks(name: string): AsyncGenerator<Buffer, void, undefined> {
@@ -120,21 +141,20 @@ async function* plainOrUnpacked(input: AsyncIterable<Buffer>): AsyncGenerator<Bu
   const head: Buffer[] = [];
   let start = Buffer.alloc(0);
   // A pipe may bring the first bytes one by one.
-  while (start.length < 6) {
+  while (start.length < magicBytes) {
     const next = await blocks.next();
     if (next.done) break;
     head.push(next.value);
-    start = Buffer.concat([start, next.value.subarray(0, 6)]);
-    if (start.length < 6) head[head.length - 1] = Buffer.from(next.value);
+    start = Buffer.concat([start, next.value.subarray(0, magicBytes)]);
+    if (start.length < magicBytes) head[head.length - 1] = Buffer.from(next.value);
   }
-  const magic = start.toString('hex', 0, 6);
-  const packing = otherPackings.find(([bytes]) => magic.startsWith(bytes));
-  if (packing) {
+  const packing = packingOf(start);
+  if (packing !== undefined && packing !== 'gzip') {
     await blocks.return?.();
-    throw new Failure(`is compressed; unpack it with ${packing[1]} first`);
+    throw new Failure(`is compressed; unpack it with ${packing} first`);
   }
   const all = chained(head, blocks);
-  yield* magic.startsWith('1f8b') ? unpacked(all) : all;
+  yield* packing === 'gzip' ? unpacked(all) : all;
 }
 
 async function* explained(blocks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
@@ -180,9 +200,11 @@ export async function openFollowed(
 ): Promise<FollowedSource> {
   const source = await openSource(name, stdin && untilStopped(stdin, stop));
   if (name === '-') return { ...source, isEmpty: true };
-  const { size } = await stat(name);
+  const status = await stat(name);
+  // Another kind of file is refused when it is read; to open a pipe might wait for its writer.
+  if (status.isFile()) await refusePacked(name);
   const blocks = explained(plainOrUnpacked(followFile(name, stop, caughtUp)));
-  return { ...source, blocks, isEmpty: size === 0 };
+  return { ...source, blocks, isEmpty: status.size === 0 };
 }
 
 /** The name of the source that is written to: `-`, or the file that was written to last. Files that cannot be read do not count. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { appendFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, rename, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { environment, start } from '../support/background.js';
 import { repositoryRoot, run } from '../support/greyctl.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -49,7 +50,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     assert.deepEqual(await shadow.stop(signal), { status: 0, signal: null });
     assert.match(shadow.stdout(), /\nRead 3 lines .*\n/);
     assert.match(shadow.stdout(), / of 3 attempts /);
-    assert.equal(shadow.stderr(), 'greyctl: all that was there has been read; following the log\n');
+    assert.equal(shadow.stderr(), `greyctl: all that was there has been read; following ${name}\n`);
   });
 }
 
@@ -70,8 +71,11 @@ test('with --decisions the decisions on what was there are printed too, and no r
 
 test('standard input is followed to its end', async (t) => {
   const { settings } = await logFile(t);
-  const { status, stdout } = await run(['simulate', '--follow', ...settings, '-'], { input: refusal(0) });
+  const { status, stdout, stderr } = await run(['simulate', '--follow', ...settings, '-'], {
+    input: refusal(0),
+  });
   assert.equal(status, 0);
+  assert.equal(stderr, 'greyctl: all that was there has been read; following standard input\n');
   assert.match(stdout, /would be: greylist \(new\), wait 5m\nRead 1 line /);
 });
 
@@ -82,4 +86,24 @@ test('--follow with --sweep is refused', async () => {
     stderr,
     'greyctl: --follow and --sweep do not go together: decisions are shown for one setting\nTry: greyctl simulate --help\n',
   );
+});
+
+test('what is followed is the newest of several, and it is named', async (t) => {
+  const { name, settings } = await logFile(t);
+  await writeFile(`${name}.1`, refusal(1));
+  await utimes(`${name}.1`, 1000, 1000);
+  const shadow = await follow(t, [...settings, name, `${name}.1`]);
+  assert.equal(shadow.stderr(), `greyctl: all that was there has been read; following ${name}\n`);
+});
+
+test('a compressed file is not followed, whatever its name', async (t) => {
+  const { name, settings } = await logFile(t);
+  for (const content of [gzipSync(refusal(0)), Buffer.from('28b52ffd0400', 'hex')]) {
+    await writeFile(name, content);
+    assert.deepEqual(await run(['simulate', '--follow', ...settings, name]), {
+      status: 1,
+      stdout: '',
+      stderr: `greyctl: cannot follow ${name}: is compressed; only a log that is being written can be followed\n`,
+    });
+  }
 });

@@ -72,7 +72,7 @@ function readInThread(log: Log, now: number): Reading {
       await worker.terminate();
     }
   }
-  return { batches: batches(), counts, problems, isLive: () => false };
+  return { batches: batches(), counts, problems, isLive: () => false, following: () => undefined };
 }
 
 /** Reads a log, or follows it; `stdin` is asked for where `-` is read. */

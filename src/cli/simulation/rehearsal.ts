@@ -115,6 +115,11 @@ function totalBytes(names: readonly string[]): number {
 /** What is done with each decision; `isLive`: its attempt was logged after reading began. */
 export type ShowDecision = (logged: LoggedAttempt, decision: Decision, isLive: boolean) => Promise<void>;
 
+function followed(reading: Reading): string {
+  const name = reading.following() ?? '-';
+  return name === '-' ? 'standard input' : printable(name);
+}
+
 /** Runs all attempts that are read through all rehearsals, to their ends. */
 export async function replayAll(
   reading: Reading,
@@ -136,7 +141,7 @@ export async function replayAll(
     if (!reading.isLive()) progress.show(reading.counts.bytes);
     else if (!isAnnounced) {
       progress.clear();
-      outside.stderr.write('greyctl: all that was there has been read; following the log\n');
+      outside.stderr.write(`greyctl: all that was there has been read; following ${followed(reading)}\n`);
       isAnnounced = true;
     }
   }
