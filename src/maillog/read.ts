@@ -97,6 +97,7 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
   });
   // Ends the following too when nobody asks for more batches.
   const abandoned = new AbortController();
+  const stop = options.follow && AbortSignal.any([options.follow.stop, abandoned.signal]);
   let beforeLive: ToldAttempt[] | undefined;
   let isLive = false;
 
@@ -106,25 +107,24 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
     beforeLive = joiner.take();
   };
 
-  const openOne = async (name: string, course: Course, follow: FollowOptions | undefined) => {
-    const stop = follow && AbortSignal.any([follow.stop, abandoned.signal]);
-    const source = stop
-      ? await openFollowed(name, options.stdin, stop, goLive)
-      : await openSource(name, options.stdin);
-    const cursor = createCursor(source, { ...options, isGrowing: follow !== undefined }, options.now);
+  const openOne = async (name: string, course: Course, isFollowed: boolean) => {
+    const source =
+      isFollowed && stop
+        ? await openFollowed(name, options.stdin, stop, goLive)
+        : await openSource(name, options.stdin, stop);
+    const cursor = createCursor(source, { ...options, isGrowing: isFollowed }, options.now);
     course.cursors.push(cursor);
-    if (follow) course.followed = cursor;
+    if (isFollowed) course.followed = cursor;
     if ('isEmpty' in source && source.isEmpty) course.isFollowedLater = true;
     else await findStart(cursor, sink);
   };
 
   const openAll = async (course: Course) => {
-    const { follow } = options;
-    const last = follow && (await newestOf(names));
+    const last = options.follow && (await newestOf(names));
     const others = names.filter((name) => name !== last);
     for (const name of last === undefined ? others : [...others, last]) {
       try {
-        await openOne(name, course, name === last ? follow : undefined);
+        await openOne(name, course, name === last);
       } catch (error) {
         if (name === last) throw new Failure(`cannot follow ${name}: ${reasonOf(error)}`, { cause: error });
         problems.push({ source: name, message: reasonOf(error) });

@@ -5,8 +5,10 @@
  * compressions are named and refused. Blocks come as fast as they are asked for. What can be read before an error
  * is given out before the error.
  */
-import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
+import { closeSync, constants, createReadStream, openSync, readSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { addAbortSignal } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { codeOf, Failure, reasonOf } from '../greylist/failure.js';
@@ -32,9 +34,6 @@ const blockBytes = 262_144;
 /** Bytes unpacked at once; deflate makes at most 1032 times as many of them. */
 const packedBytes = 16_384;
 
-/** What tells a compression begins with it and is no longer. */
-const magicBytes = 6;
-
 const packings: readonly (readonly [magic: string, program: string])[] = [
   ['1f8b', 'gzip'],
   ['fd377a585a00', 'xz'],
@@ -42,22 +41,25 @@ const packings: readonly (readonly [magic: string, program: string])[] = [
   ['425a68', 'bzip2'],
   ['504b0304', 'unzip'],
 ];
+/** So many bytes at its start tell what a file is. */
+const magicBytes = 6;
 
-/** The program whose compression begins like this; undefined for what is not compressed. */
+/** The program that packed what begins so; undefined for plain text. */
 function packingOf(start: Buffer): string | undefined {
   const magic = start.toString('hex', 0, magicBytes);
   return packings.find(([bytes]) => magic.startsWith(bytes))?.[1];
 }
 
-async function refusePacked(name: string): Promise<void> {
-  const file = await open(name, 'r');
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(magicBytes), 0, magicBytes, 0);
-    if (packingOf(buffer.subarray(0, bytesRead)) !== undefined)
-      throw new Failure('is compressed; only a log that is being written can be followed');
-  } finally {
-    await file.close();
-  }
+/** A named pipe is waited for without a thread: one that waits in open(2) would keep the process from ending. */
+function pipeBlocks(name: string): Socket {
+  const fd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK);
+  return new Socket({ fd, readable: true, writable: false });
+}
+
+/** A pipe or a device may let its reader wait, until `stop`. */
+function streamBlocks(name: string, isPipe: boolean, stop: AbortSignal | undefined): AsyncIterable<Buffer> {
+  const stream = isPipe ? pipeBlocks(name) : createReadStream(name);
+  return stop ? untilStopped(addAbortSignal(stop, stream), stop) : stream;
 }
 
 /** A plain file has its bytes at hand: to read them is faster than to have another thread read them (measured). */
@@ -165,8 +167,12 @@ async function* explained(blocks: AsyncIterable<Buffer>): AsyncGenerator<Buffer,
   }
 }
 
-/** Opens a file, or `-` for `stdin`. Throws a Failure, without the name, when there is nothing to read. */
-export async function openSource(name: string, stdin: AsyncIterable<Buffer> | undefined): Promise<Source> {
+/** Opens a file, or `-` for `stdin`; a pipe ends at `stop`. Throws a Failure, without the name, when there is nothing to read. */
+export async function openSource(
+  name: string,
+  stdin: AsyncIterable<Buffer> | undefined,
+  stop?: AbortSignal,
+): Promise<Source> {
   if (name === '-') {
     if (!stdin) throw new Failure('there is no standard input');
     return { name, modifiedAt: undefined, blocks: explained(plainOrUnpacked(stdin)) };
@@ -174,8 +180,7 @@ export async function openSource(name: string, stdin: AsyncIterable<Buffer> | un
   try {
     const status = await stat(name);
     if (status.isDirectory()) throw new Failure('is a directory');
-    // A pipe or a device may let its reader wait.
-    const blocks = status.isFile() ? fileBlocks(name) : createReadStream(name);
+    const blocks = status.isFile() ? fileBlocks(name) : streamBlocks(name, status.isFIFO(), stop);
     return { name, modifiedAt: status.mtimeMs / 1000, blocks: explained(plainOrUnpacked(blocks)) };
   } catch (error) {
     throw error instanceof Failure ? error : new Failure(reasonOf(error), { cause: error });
@@ -200,23 +205,39 @@ export async function openFollowed(
 ): Promise<FollowedSource> {
   const source = await openSource(name, stdin && untilStopped(stdin, stop));
   if (name === '-') return { ...source, isEmpty: true };
-  const status = await stat(name);
-  // Another kind of file is refused when it is read; to open a pipe might wait for its writer.
-  if (status.isFile()) await refusePacked(name);
+  const { size } = await stat(name);
   const blocks = explained(plainOrUnpacked(followFile(name, stop, caughtUp)));
-  return { ...source, blocks, isEmpty: status.size === 0 };
+  return { ...source, blocks, isEmpty: size === 0 };
 }
 
-/** The name of the source that is written to: `-`, or the file that was written to last. Files that cannot be read do not count. */
-export async function newestOf(names: readonly string[]): Promise<string | undefined> {
-  if (names.includes('-')) return '-';
-  let newest: string | undefined;
-  let newestAt = -Infinity;
-  for (const name of names) {
-    const status = await stat(name).catch(() => undefined);
-    if (!status || status.mtimeMs < newestAt) continue;
-    newest = name;
-    newestAt = status.mtimeMs;
+/** When a file was written to last, epoch milliseconds. Throws what keeps it from being followed. */
+async function lastWritten(name: string): Promise<number> {
+  const status = await stat(name);
+  if (status.isDirectory()) throw new Failure('is a directory');
+  if (!status.isFile()) throw new Failure('is not a plain file');
+  const file = await open(name, 'r');
+  try {
+    const { buffer } = await file.read(Buffer.alloc(magicBytes), 0, magicBytes, 0);
+    if (packingOf(buffer)) throw new Failure('is compressed');
+  } finally {
+    await file.close();
   }
-  return newest;
+  return status.mtimeMs;
+}
+
+/** The name of the source that is written to: `-`, or the plain file that was written to last. Throws a Failure when there is none. */
+export async function newestOf(names: readonly string[]): Promise<string> {
+  if (names.includes('-')) return '-';
+  let newest: { readonly name: string; readonly writtenAt: number } | undefined;
+  const reasons: string[] = [];
+  for (const name of names) {
+    try {
+      const writtenAt = await lastWritten(name);
+      if (!newest || writtenAt >= newest.writtenAt) newest = { name, writtenAt };
+    } catch (error) {
+      reasons.push(`  ${name}: ${reasonOf(error)}`);
+    }
+  }
+  if (newest) return newest.name;
+  throw new Failure(['nothing can be followed:', ...reasons].join('\n'));
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { appendFile, copyFile, open, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { appendFile, copyFile, mkdir, open, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { followFile } from '#src/maillog/follow.js';
 import { readAttempts } from '#src/maillog/read.js';
 import { eventually, within } from '../../support/deadline.js';
@@ -244,6 +246,47 @@ test('of several files the newest is followed, though it be empty', async (t) =>
   await appendFile(`${name}.1`, refusal(2));
   await appendFile(name, refusal(3));
   await log.tells('c1: c3!');
+});
+
+test('what cannot be followed is read or reported, and the newest of the others is followed', async (t) => {
+  const name = await logFile(t, refusal(2));
+  const packed = `${name}.gz`;
+  const folder = path.join(path.dirname(name), 'folder');
+  await mkdir(folder);
+  await writeFile(packed, gzipSync(refusal(1)));
+  await utimes(name, now, now);
+  for (const newer of [packed, folder]) await utimes(newer, now + 9, now + 9);
+  const log = reading(t, [name, packed, folder, '/dev/null']);
+  await log.isLive();
+  await appendFile(name, refusal(3));
+  await log.tells('c1: c2: c3!');
+  assert.deepEqual(log.problems, [{ source: folder, message: 'is a directory' }]);
+});
+
+test('when nothing can be followed each name is told with its reason', async (t) => {
+  const name = await logFile(t);
+  const packed = `${name}.gz`;
+  await writeFile(packed, gzipSync(refusal(1)));
+  const missing = `${name}.missing`;
+  await assert.rejects(reading(t, [packed, path.dirname(name), missing, '/dev/null']).ended, {
+    message: [
+      'nothing can be followed:',
+      `  ${packed}: is compressed`,
+      `  ${path.dirname(name)}: is a directory`,
+      `  ${missing}: no such file or directory`,
+      '  /dev/null: is not a plain file',
+    ].join('\n'),
+  });
+});
+
+test('a named pipe into which nobody writes is given up when following is stopped', async (t) => {
+  const name = await logFile(t, refusal(1));
+  const pipe = `${name}.pipe`;
+  execFileSync('mkfifo', [pipe]);
+  const log = reading(t, [name, pipe]);
+  await turn();
+  await log.stop();
+  assert.deepEqual(log.problems, []);
 });
 
 test('standard input is live from its first line to its end', async (t) => {
