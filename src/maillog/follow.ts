@@ -4,7 +4,8 @@
  * A file that is open stays open, whatever becomes of its name: what is still written to it after it was renamed or removed is
  * read to its end before its successor is begun. It is left when a successor holds something and it has itself been quiet for
  * two looks, as loggers open a new file before they stop writing to the old one. A file that shrinks (copytruncate) is read from its
- * start. While no file has the name, one is waited for.
+ * start. While no file has the name, one is waited for. Half a line ends where its file is cut short or left: what comes next is
+ * another line.
  *
  * The package `tail` reads what is appended. It is given the open file (/dev/fd), not the name, which may belong to another file by
  * then, and is told when to look: its own watching loses lines when a file is renamed or shrinks.
@@ -33,12 +34,15 @@ interface OpenFile {
   readonly isEmpty: () => Promise<boolean>;
   /** All that was written since the last time, from the start of the file if it has shrunk. */
   readonly news: () => AsyncGenerator<Buffer, void, undefined>;
+  /** The end of the line that is begun; empty where none is. */
+  readonly lineEnd: () => Buffer;
   readonly close: () => Promise<void>;
 }
 
 const lookMilliseconds = 200;
 const blockMilliseconds = 5;
 const blockBytes = 262_144;
+const newline = 10;
 
 async function* range(file: FileHandle, from: number, to: number): AsyncGenerator<Buffer, void, undefined> {
   const buffer = Buffer.allocUnsafe(Math.min(blockBytes, to - from));
@@ -77,7 +81,9 @@ async function openFile(name: string): Promise<OpenFile> {
   let reader: AppendReader | undefined;
   let arrived: Buffer[] = [];
   let failure: unknown;
+  let lastByte = newline;
 
+  const lineEnd = () => Buffer.from(lastByte === newline ? '' : '\n');
   const takeArrived = (): Buffer[] => {
     const blocks = arrived;
     arrived = [];
@@ -93,9 +99,10 @@ async function openFile(name: string): Promise<OpenFile> {
       },
     );
 
-  async function* news(): AsyncGenerator<Buffer, void, undefined> {
+  async function* appended(): AsyncGenerator<Buffer, void, undefined> {
     const { size } = await file.stat();
     if (!reader || size < reader.currentCursorPos) {
+      yield lineEnd();
       reader = begin();
       yield* range(file, 0, reader.currentCursorPos);
       return;
@@ -107,11 +114,19 @@ async function openFile(name: string): Promise<OpenFile> {
     }
     yield* takeArrived();
   }
+  async function* news(): AsyncGenerator<Buffer, void, undefined> {
+    for await (const block of appended()) {
+      if (block.length === 0) continue;
+      lastByte = block.at(-1) ?? newline;
+      yield block;
+    }
+  }
 
   return {
     identity: `${status.dev} ${status.ino}`,
     isEmpty: async () => (await file.stat()).size === 0,
     news,
+    lineEnd,
     close: () => file.close(),
   };
 }
@@ -169,6 +184,7 @@ export async function* followFile(
         chain.shift();
         quietLooks = 0;
         await file.close();
+        if (chain.length > 0) yield file.lineEnd();
         continue;
       }
       if (chain.length === 1) caughtUp();

@@ -14,12 +14,12 @@ import { temporaryFolder } from '../../support/temporary.js';
 /** Follows `name` in the background; the test ends it. */
 function following(t: TestContext, name: string) {
   const stopping = new AbortController();
-  let caughtUp = false;
+  let looks = 0;
   const blocks: Buffer[] = [];
   const text = () => Buffer.concat(blocks).toString();
   const read = async () => {
     const source = followFile(name, stopping.signal, () => {
-      caughtUp = true;
+      looks += 1;
     });
     for await (const block of source) blocks.push(Buffer.from(block));
   };
@@ -31,7 +31,12 @@ function following(t: TestContext, name: string) {
   });
   return {
     text,
-    caughtUp: () => eventually(() => (caughtUp ? true : undefined), 'end of what was there'),
+    caughtUp: () => eventually(() => (looks > 0 ? true : undefined), 'end of what was there'),
+    /** Waits until the file and its name have been looked at again. */
+    looks: () => {
+      const before = looks;
+      return eventually(() => (looks > before + 1 ? true : undefined), 'another look');
+    },
     holds: (wanted: string) =>
       eventually(() => (text() === wanted ? true : undefined), 'text as it was written').catch(
         (error: unknown) => {
@@ -108,6 +113,21 @@ test('a file that is copied and cut short goes on from its start', async (t) => 
   await log.holds('one\ntwo\nthree\nfour\n');
   await appendFile(name, 'five\n');
   await log.holds('one\ntwo\nthree\nfour\nfive\n');
+});
+
+test('half a line ends where its file is cut short or left for another', async (t) => {
+  const name = await logFile(t, 'one\ntw');
+  const log = following(t, name);
+  await log.holds('one\ntw');
+  await log.caughtUp();
+  await truncate(name);
+  await appendFile(name, '3\n');
+  await log.holds('one\ntw\n3\n');
+  await appendFile(name, 'fo');
+  await log.holds('one\ntw\n3\nfo');
+  await rename(name, `${name}.1`);
+  await writeFile(name, 'five\n');
+  await log.holds('one\ntw\n3\nfo\nfive\n');
 });
 
 test('a file that is gone is waited for', async (t) => {
