@@ -4,8 +4,8 @@
  * A file that is open stays open, whatever becomes of its name: what is still written to it after it was renamed or removed is
  * read to its end before its successor is begun. It is left when a successor holds something and it has itself been quiet for
  * two looks, as loggers open a new file before they stop writing to the old one. A file that shrinks (copytruncate) is read from its
- * start. While no file has the name, one is waited for. Half a line ends where its file is cut short or left: what comes next is
- * another line.
+ * start. While no file has the name, or something else that cannot be followed, one is waited for; what has the name at the end
+ * is told then. Half a line ends where its file is cut short or left: what comes next is another line.
  *
  * The package `tail` reads what is appended. It is given the open file (/dev/fd), not the name, which may belong to another file by
  * then, and is told when to look: its own watching loses lines when a file is renamed or shrinks.
@@ -13,6 +13,7 @@
  * Known gaps: what is written between the last look and a copytruncate is lost, as is a copytruncate after which the file grows
  * beyond its old size before the next look, and a file that comes and goes between two looks.
  */
+import { constants } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Tail } from 'tail';
@@ -72,7 +73,8 @@ function createAppendReader(
 }
 
 async function openFile(name: string): Promise<OpenFile> {
-  const file = await open(name, 'r');
+  // What is no file must not keep us waiting.
+  const file = await open(name, constants.O_RDONLY | constants.O_NONBLOCK);
   const status = await file.stat();
   if (!status.isFile()) {
     await file.close();
@@ -131,16 +133,13 @@ async function openFile(name: string): Promise<OpenFile> {
   };
 }
 
-/** The file that has the name now, if it is another than `last`. */
+/** The file that has the name now, if it is another than `last`; throws what keeps it from being followed. */
 async function openSuccessor(name: string, last: OpenFile | undefined): Promise<OpenFile | undefined> {
   try {
     const { dev, ino } = await stat(name);
-    if (last?.identity === `${dev} ${ino}`) return undefined;
-    return await openFile(name);
+    return last?.identity === `${dev} ${ino}` ? undefined : await openFile(name);
   } catch (error) {
-    const code = codeOf(error);
-    // Rotation makes a file first and gives it its owner and mode afterwards.
-    if (code === 'ENOENT' || code === 'EACCES') return undefined;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -169,11 +168,21 @@ export async function* followFile(
 ): AsyncGenerator<Buffer, void, undefined> {
   const chain = [await openFile(name)];
   let quietLooks = 0;
+  let obstacle: Failure | undefined;
+  const look = async () => {
+    obstacle = undefined;
+    try {
+      const successor = await openSuccessor(name, chain.at(-1));
+      if (successor) chain.push(successor);
+    } catch (error) {
+      // Rotation may make a file first and give it its owner and mode afterwards.
+      obstacle = new Failure(reasonOf(error), { cause: error });
+    }
+  };
   try {
     for (let file = chain[0]; file; file = chain[0]) {
       const isLastLook = stop.aborted;
-      const successor = await openSuccessor(name, chain.at(-1));
-      if (successor) chain.push(successor);
+      await look();
       const isSucceeded = !(await areEmpty(chain.slice(1)));
       quietLooks += 1;
       for await (const block of file.news()) {
@@ -190,6 +199,7 @@ export async function* followFile(
       if (chain.length === 1) caughtUp();
       await pause(stop);
     }
+    if (obstacle) throw obstacle;
   } finally {
     for (const file of chain) await file.close();
   }

@@ -141,6 +141,34 @@ test('a file that is gone is waited for', async (t) => {
   await log.holds('one\ntwo\n');
 });
 
+test('what takes the name meanwhile and cannot be followed is waited out', async (t) => {
+  const name = await logFile(t, 'one\n');
+  const log = following(t, name);
+  await log.caughtUp();
+  const old = await open(name, 'a');
+  await rename(name, `${name}.1`);
+  for (const stranger of ['mkdir', 'mkfifo']) {
+    execFileSync(stranger, [name]);
+    await old.write(`${stranger}\n`);
+    await log.looks();
+    await rm(name, { recursive: true });
+  }
+  await old.close();
+  await writeFile(name, 'two\n');
+  await log.holds('one\nmkdir\nmkfifo\ntwo\n');
+});
+
+test('what has the name when following is stopped, and cannot be followed, is told after all lines', async (t) => {
+  const name = await logFile(t, 'one\n');
+  const log = following(t, name);
+  await log.caughtUp();
+  await rename(name, `${name}.1`);
+  await mkdir(name);
+  await appendFile(`${name}.1`, 'two\n');
+  await assert.rejects(log.stop(), /not a plain file/);
+  assert.equal(log.text(), 'one\ntwo\n');
+});
+
 test('what was written when following is stopped is read to its end', async (t) => {
   const name = await logFile(t, 'one\n');
   const log = following(t, name);
