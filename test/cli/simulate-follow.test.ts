@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { appendFile, rename, utimes, writeFile } from 'node:fs/promises';
+import { constants } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { environment, start } from '../support/background.js';
+import { eventually, within } from '../support/deadline.js';
 import { repositoryRoot, run } from '../support/greyctl.js';
 import { temporaryFolder } from '../support/temporary.js';
 
@@ -53,6 +58,25 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     assert.equal(shadow.stderr(), `greyctl: all that was there has been read; following ${name}\n`);
   });
 }
+
+test('a second signal, of either kind, ends it at once', async (t) => {
+  const { name, settings } = await logFile(t);
+  // More than a pipe holds that nobody reads: the first signal is not enough.
+  await writeFile(name, refusal(0).repeat(5000));
+  const args = ['bin/greyctl.js', 'simulate', '--follow', '--decisions', ...settings, name];
+  const child = spawn(process.execPath, args, { cwd: repositoryRoot, env: environment() });
+  t.after(() => child.kill('SIGKILL'));
+  const ended = once(child, 'exit');
+  await within(once(child.stdout, 'readable'), 'first decisions');
+  child.kill('SIGINT');
+  const caught = () => {
+    const [, mask = ''] = /^SigCgt:\t(\w+)/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8')) ?? [];
+    return BigInt(`0x${mask}`) & (1n << BigInt(constants.signals.SIGTERM - 1));
+  };
+  await eventually(() => (caught() === 0n ? true : undefined), 'end of catching SIGTERM');
+  child.kill('SIGTERM');
+  assert.deepEqual(await within(ended, 'end after the second signal'), [null, 'SIGTERM']);
+});
 
 test('with --decisions the decisions on what was there are printed too, and no report', async (t) => {
   const { name, settings } = await logFile(t);

@@ -19,7 +19,7 @@ export function liveLine({ attempt, logged }: LoggedAttempt, decision: Decision)
   );
 }
 
-/** Following until SIGINT or SIGTERM, where `--follow` asks for it; a second signal ends the process. */
+/** Following until SIGINT or SIGTERM, where `--follow` asks for it; a second signal of either kind ends the process. */
 export function followUntilSignal(argv: Arguments, outside: Process): FollowOptions | undefined {
   if (argv['follow'] !== true) return undefined;
   if (argv['sweep'] !== undefined) {
@@ -28,10 +28,12 @@ export function followUntilSignal(argv: Arguments, outside: Process): FollowOpti
     });
   }
   const stopping = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => {
-      stopping.abort();
-    });
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  const stop = () => {
+    for (const signal of signals) process.off(signal, stop);
+    stopping.abort();
+  };
+  for (const signal of signals) process.on(signal, stop);
   return { stop: stopping.signal, clock: outside.now };
 }
 
