@@ -218,7 +218,8 @@ async function lastWritten(name: string): Promise<number> {
   const file = await open(name, 'r');
   try {
     const { buffer } = await file.read(Buffer.alloc(magicBytes), 0, magicBytes, 0);
-    if (packingOf(buffer)) throw new Failure('is compressed');
+    if (packingOf(buffer))
+      throw new Failure('is compressed; only a log that is being written can be followed');
   } finally {
     await file.close();
   }
@@ -235,9 +236,10 @@ export async function newestOf(names: readonly string[]): Promise<string> {
       const writtenAt = await lastWritten(name);
       if (!newest || writtenAt >= newest.writtenAt) newest = { name, writtenAt };
     } catch (error) {
-      reasons.push(`  ${name}: ${reasonOf(error)}`);
+      reasons.push(`${name}: ${reasonOf(error)}`);
     }
   }
   if (newest) return newest.name;
-  throw new Failure(['nothing can be followed:', ...reasons].join('\n'));
+  if (reasons.length === 1) throw new Failure(`cannot follow ${reasons.join('')}`);
+  throw new Failure(['none of these can be followed:', ...reasons].join('\n  '));
 }

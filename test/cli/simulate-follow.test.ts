@@ -127,7 +127,7 @@ test('a compressed file is not followed, whatever its name', async (t) => {
     assert.deepEqual(await run(['simulate', '--follow', ...settings, name]), {
       status: 1,
       stdout: '',
-      stderr: `greyctl: nothing can be followed:\n  ${name}: is compressed\n`,
+      stderr: `greyctl: cannot follow ${name}: is compressed; only a log that is being written can be followed\n`,
     });
   }
 });

@@ -318,8 +318,8 @@ test('when nothing can be followed each name is told with its reason', async (t)
   const missing = `${name}.missing`;
   await assert.rejects(reading(t, [packed, path.dirname(name), missing, '/dev/null']).ended, {
     message: [
-      'nothing can be followed:',
-      `  ${packed}: is compressed`,
+      'none of these can be followed:',
+      `  ${packed}: is compressed; only a log that is being written can be followed`,
       `  ${path.dirname(name)}: is a directory`,
       `  ${missing}: no such file or directory`,
       '  /dev/null: is not a plain file',
