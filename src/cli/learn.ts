@@ -5,7 +5,8 @@ import { settingsOf } from '../config/resolve.js';
 import { printable } from '../greylist/printable.js';
 import type { Merged, StoredClient, StoredEntry } from '../greylist/store.js';
 import { registrableDomain } from '../names/domain.js';
-import { count, several } from '../output/format.js';
+import { count, localTime, several } from '../output/format.js';
+import type { Learner } from '../simulate/learn.js';
 import { MemoryStore } from '../store/memory.js';
 import { declareSettings, tolerateServerSettings } from './arguments.js';
 import {
@@ -39,7 +40,7 @@ export async function learn(argv: Arguments, outside: Process): Promise<number> 
   // Whatever reads logs is large, and no other command of `db` needs it.
   const { readLog } = await import('./simulation/reading.js');
   const { createLearner } = await import('../simulate/learn.js');
-  const learner = createLearner(settingsOf(values), registrableDomain);
+  const learner = createLearner(settingsOf(values), registrableDomain, outside.now());
   const reading = readLog(log, outside.now(), () => process.stdin);
   for await (const batch of reading.batches) {
     for (const logged of batch) {
@@ -51,10 +52,19 @@ export async function learn(argv: Arguments, outside: Process): Promise<number> 
   const isNothing = proven.entries.length + proven.clients.length === 0;
   // Of a log that could not be read nothing is said but why.
   if (!isNothing || reading.problems.length === 0) await put(proven, isNothing, argv, values, outside);
+  if (learner.ahead.attempts > 0) warnOfFuture(learner.ahead, log.year !== undefined, outside);
   for (const { source, message } of reading.problems) {
     outside.stderr.write(`greyctl: ${printable(source)}: ${printable(message)}\n`);
   }
   return reading.problems.length > 0 ? 1 : 0;
+}
+
+function warnOfFuture({ attempts, latest }: Learner['ahead'], isYearGiven: boolean, outside: Process): void {
+  const what = `left out ${several(attempts, 'attempt')} more than a day ahead of now, up to ${localTime(latest)}`;
+  const remedy = isYearGiven
+    ? 'greyctl db learn without --year, or with the year of the first line'
+    : 'date, here and on the host that wrote the log';
+  outside.stderr.write(`greyctl: ${what}\nTry: ${remedy}\n`);
 }
 
 interface Proven {

@@ -11,7 +11,12 @@ export interface Learner {
   entries(now: number): IterableIterator<StoredEntry>;
   /** The clients that earned the auto-whitelist and are still on it at `now`. */
   clients(now: number): IterableIterator<StoredClient>;
+  /** What was left out, as it would be remembered until long after its time: how many attempts, and the latest's time. */
+  readonly ahead: { readonly attempts: number; readonly latest: number };
 }
+
+/** No time zone puts a clock further ahead. */
+const mostAheadSeconds = 86_400;
 
 interface Proof {
   readonly triplet: Triplet;
@@ -38,8 +43,16 @@ function deferred(before: Entry | undefined, time: number): Entry {
   };
 }
 
-/** Learns from the attempts of a log under these settings. */
-export function createLearner(settings: Settings, domainOf: (name: string) => string | undefined): Learner {
+/**
+ * Learns from the attempts of a log under these settings. What is ahead of `now`, epoch seconds, is taken as of now, as `decide` does;
+ * what is more than a day ahead is left out.
+ */
+export function createLearner(
+  settings: Settings,
+  domainOf: (name: string) => string | undefined,
+  now: number,
+): Learner {
+  let ahead = { attempts: 0, latest: now };
   const proofs = new Map<string, Proof>();
   const awl = new Map<string, AwlRecord>();
 
@@ -51,9 +64,17 @@ export function createLearner(settings: Settings, domainOf: (name: string) => st
   }
 
   return {
+    get ahead() {
+      return ahead;
+    },
     take: ({ attempt, logged }) => {
+      if (attempt.time > now + mostAheadSeconds) {
+        ahead = { attempts: ahead.attempts + 1, latest: Math.max(ahead.latest, attempt.time) };
+        return;
+      }
       const clientDomain = settings.clientKey === 'domain' ? domainOf(attempt.clientName) : undefined;
-      const { triplet, address, time } = keyed({ ...attempt, clientDomain }, settings);
+      const time = Math.min(attempt.time, now);
+      const { triplet, address } = keyed({ ...attempt, clientDomain }, settings);
       const key = tripletText(triplet);
       const known = proofs.get(key)?.entry;
       const before = known && isAlive(known, time, settings) ? known : undefined;

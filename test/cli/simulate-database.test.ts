@@ -256,3 +256,23 @@ test(
     ]);
   },
 );
+
+test('db learn leaves out what is far ahead, and says so', async (t) => {
+  const { greyctl, file, folder } = await world(t);
+  const log = await file(
+    'log',
+    deferral({ at: 'Nov 16 08:00:00' }) +
+      delivery({ at: 'Nov 16 08:10:00' }) +
+      delivery({ at: '2062-11-16T09:00:00Z' }),
+  );
+  const told = (attempts: string, remedy: string) =>
+    `greyctl: left out ${attempts} more than a day ahead of now, up to 2062-11-16 09:00:00\nTry: ${remedy}\n`;
+  const year = await greyctl(['db', 'learn', '--year=2062', log]);
+  assert.equal(
+    year.stderr,
+    told('3 attempts', 'greyctl db learn without --year, or with the year of the first line'),
+  );
+  assert.equal(await listed(folder), '');
+  const clock = await greyctl(['db', 'learn', log]);
+  assert.equal(clock.stderr, told('1 attempt', 'date, here and on the host that wrote the log'));
+});

@@ -12,10 +12,10 @@ const triplet = { client: '192.0.2.0', sender: 'alice@example.com', recipient: '
 
 /** What attempts prove, `after` seconds after the log began. */
 function learned(parts: readonly AttemptParts[], settings: Partial<Settings> = {}, after = day) {
-  const learner = createLearner({ ...defaultSettings, ...settings }, registrableDomain);
-  for (const one of parts) learner.take(attemptOf(one));
   const now = logStart + after;
-  return { entries: [...learner.entries(now)], clients: [...learner.clients(now)] };
+  const learner = createLearner({ ...defaultSettings, ...settings }, registrableDomain, now);
+  for (const one of parts) learner.take(attemptOf(one));
+  return { entries: [...learner.entries(now)], clients: [...learner.clients(now)], ahead: learner.ahead };
 }
 
 test('a triplet that was deferred and came back is proved, with its whole history', () => {
@@ -101,6 +101,26 @@ test('returns that the max age has forgotten earn no auto-whitelist', () => {
 test('with the client key domain a pool is proved by its domain', () => {
   const { entries } = learned([{ name: 'mx7.pool.example', logged: 'accepted' }], { clientKey: 'domain' });
   assert.equal(entries[0]?.triplet.client, 'pool.example');
+});
+
+test('what is ahead of now is taken as of now, and left out when it is more than a day ahead', () => {
+  const { entries, clients, ahead } = learned(
+    [
+      {},
+      { at: 400, logged: 'accepted' },
+      { at: 2 * day, logged: 'accepted' },
+      { at: 400 * day, logged: 'accepted' },
+    ],
+    { awlClients: 1 },
+    300,
+  );
+  const now = logStart + 300;
+  assert.deepEqual(
+    entries.map(({ firstSeen, lastSeen, passedAt, passes }) => [firstSeen, lastSeen, passedAt, passes]),
+    [[logStart, now, now, 1]],
+  );
+  assert.deepEqual(clients, [{ address: '192.0.2.5', count: 1, lastCounted: now }]);
+  assert.deepEqual(ahead, { attempts: 2, latest: logStart + 400 * day });
 });
 
 test('learning the same log again changes nothing', async () => {
