@@ -4,7 +4,7 @@
  */
 import { homedir } from 'node:os';
 import { withoutPassword } from '../config/redis-url.js';
-import { Failure } from '../greylist/failure.js';
+import { codeOf, Failure, reasonOf } from '../greylist/failure.js';
 import { printable } from '../greylist/printable.js';
 import type { Process } from './context.js';
 import { preparedText } from './prepared.js';
@@ -63,8 +63,9 @@ export function runningProcess(): Process {
   // What ps(1) shows of this process from now on.
   const shown = process.argv.map(withoutPassword);
   if (shown.some((word, index) => word !== process.argv[index])) process.title = shown.join(' ');
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? 0 : 1);
+  process.stdout.on('error', (error) => {
+    if (codeOf(error) === 'EPIPE') process.exit(0);
+    process.exit(report(new Failure(`standard output: ${reasonOf(error)}`), '', process.stderr));
   });
   return {
     environment: process.env,
