@@ -58,21 +58,29 @@ export function resolveSettings(argv: Arguments, outside: Process): Resolved {
   return resolveGiven(givenSettings(argv), outside);
 }
 
-/** Throws a Failure that lists every problem. */
-export function refuseProblems({ problems }: Pick<Resolved, 'problems'>): void {
+/** True when the command line alone is to blame for all problems. */
+function areTyped(problems: readonly string[], given: Given): boolean {
+  const typed = resolve(given, {}).problems;
+  return problems.length === typed.length && problems.every((problem) => typed.includes(problem));
+}
+
+/** Throws a Failure that lists every problem of settings of which `given` stood on the command line. */
+export function refuseProblems({ problems }: Pick<Resolved, 'problems'>, given: Given): void {
   const [first, ...more] = problems;
   if (first === undefined) return;
   const message =
     more.length === 0
       ? first
       : `${problems.length} problems:\n${problems.map((problem) => `  ${problem}`).join('\n')}`;
+  // Where none is given the hint is the help of the command.
+  if (areTyped(problems, given)) throw new Failure(`wrong command line: ${message}`, { kind: 'usage' });
   throw new Failure(`wrong configuration: ${message}`, { kind: 'usage', hint: 'greyctl config show' });
 }
 
 /** The settings for a command; throws a Failure when there is anything wrong with them. */
 export function settingsFor(argv: Arguments, outside: Process): Resolved {
   const resolved = resolveSettings(argv, outside);
-  refuseProblems(resolved);
+  refuseProblems(resolved, givenSettings(argv));
   for (const warning of resolved.warnings) outside.stderr.write(`greyctl: ${printable(warning)}\n`);
   return resolved;
 }

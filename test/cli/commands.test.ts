@@ -480,7 +480,7 @@ test('wrong usage is status 2 with one line and what to try', async () => {
   );
   assert.match(
     await usage('serve', '--delay='),
-    /^greyctl: wrong configuration: --delay: "" is not a duration/,
+    /^greyctl: wrong command line: --delay: "" is not a duration.*\nTry: greyctl serve --help\n$/,
   );
   assert.match(await usage('db'), /^greyctl: say what to do: greyctl db info\|list\|show\|/);
 });

@@ -1,8 +1,10 @@
 /** What a command line that cannot be understood gets for an answer. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { commands } from '#src/cli/commands.js';
 import { run } from '../support/greyctl.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 async function answerTo(...args: string[]): Promise<string> {
   const { status, stdout, stderr } = await run(args);
@@ -64,4 +66,35 @@ test('the help of positional arguments is free of what only yargs understands', 
     assert.match(stdout, /^Positionals:$/m);
     assert.doesNotMatch(stdout, /\[required\]|\[default: \[\]\]/);
   }
+});
+
+test('wrong values are blamed on the command line where they stood there, else on the configuration', async (t) => {
+  const config = `${await temporaryFolder(t)}/greyctl.conf`;
+  await writeFile(config, 'retry-window = 1d\n');
+  const typed = 'greyctl: wrong command line: ';
+  const mixed = 'greyctl: wrong configuration: ';
+  for (const [args, begin, hint] of [
+    [
+      ['simulate', '--delay', '5min', 'mail.log'],
+      `${typed}--delay: "5min" is not a duration`,
+      'simulate --help',
+    ],
+    [
+      ['db', 'list', '--delay=5min', '--max-age=x'],
+      `${typed}2 problems:\n  --delay: "5min"`,
+      'db list --help',
+    ],
+    [['stats', '--delay=3d'], `${typed}delay (259200 s) is not shorter`, 'stats --help'],
+    [['stats', `--config=${config}`, '--delay=3d'], `${mixed}delay (259200 s) is not shorter`, 'config show'],
+    [['stats', `--config=${config}`, '--delay=x'], `${typed}--delay: "x"`, 'stats --help'],
+  ] as const) {
+    const answer = await answerTo(...args);
+    assert.ok(answer.startsWith(begin), answer);
+    assert.ok(answer.endsWith(`\nTry: greyctl ${hint}\n`), answer);
+  }
+  const { stderr } = await run(['stats'], { env: { GREYCTL_DELAY: '5min' } });
+  assert.match(
+    stderr,
+    /^greyctl: wrong configuration: GREYCTL_DELAY: "5min" .*\nTry: greyctl config show\n$/,
+  );
 });

@@ -169,7 +169,7 @@ async function show(argv: Arguments, outside: Process): Promise<undefined> {
       names.map((name) => [name, shown(name, values, outside).join(', '), place(name, origins[name])]),
     );
   }
-  refuseProblems(resolved);
+  refuseProblems(resolved, givenSettings(argv));
   return undefined;
 }
 

@@ -7,14 +7,7 @@ import { printable } from '../../greylist/printable.js';
 import type { FollowOptions, Reading } from '../../maillog/read.js';
 import type { Terminal } from '../../output/terminal.js';
 import { declareSettings, givenSettings, readOption, tolerateServerSettings } from '../arguments.js';
-import {
-  refuseProblems,
-  resolveGiven,
-  settingsFor,
-  terminalFor,
-  type Arguments,
-  type Process,
-} from '../context.js';
+import { resolveGiven, settingsFor, terminalFor, type Arguments, type Process } from '../context.js';
 import { ownClientList } from '../lists.js';
 import {
   decisionDocument,
@@ -27,7 +20,7 @@ import { assumedRetry, declareLog, logOptions, type LogOptions } from '../simula
 import { readLog } from '../simulation/reading.js';
 import type { RehearsalOptions, Run, ShowDecision } from '../simulation/rehearsal.js';
 import { printComparison, printOutcome, printReading, printSuggestions } from '../simulation/report.js';
-import { combinations } from '../simulation/sweep.js';
+import { combinations, refuseCombination } from '../simulation/sweep.js';
 
 /** `greyctl simulate`: what settings would do to the mail of a log. */
 export function declare(yargs: Argv): Argv {
@@ -106,7 +99,7 @@ function requestOf(argv: Arguments, outside: Process): Request {
     wantsSuggestions: argv['suggest'] === true,
     combinations: combinations(sweeps, givenSettings(argv), (given) => resolveGiven(given, outside)),
   };
-  for (const { resolved } of request.combinations) refuseProblems(resolved);
+  request.combinations.forEach(refuseCombination);
   return request;
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { combinations } from '#src/cli/simulation/sweep.js';
+import { combinations, refuseCombination } from '#src/cli/simulation/sweep.js';
 import { resolve, type Given } from '#src/config/resolve.js';
 
 function swept(sweeps: readonly string[], given: Given = {}) {
@@ -30,10 +30,37 @@ test('several sweeps give all combinations, the first changing slowest', () => {
   );
 });
 
-test('a value that the setting does not take is a problem of its combination', () => {
-  const [good, bad] = swept(['delay=60,soon']);
-  assert.deepEqual(good?.resolved.problems, []);
-  assert.match(bad?.resolved.problems[0] ?? '', /--delay.*soon/);
+test('what a setting does not take, and a value that is there twice, is told of the sweep', () => {
+  for (const [text, message] of [
+    ['delay=60,soon', /^--sweep delay: "soon" is not a duration/],
+    ['delay=60:300', /^--sweep delay: "60:300" is not a duration/],
+    ['delay=60,', /^--sweep delay: "" is not a duration/],
+    ['delay=60,300,60', /^--sweep delay: 60 is there twice$/],
+    ['delay=60,1m', /^--sweep delay: 60 and 1m are the same$/],
+    ['client-key=host,host', /^--sweep client-key: host is there twice$/],
+  ] as const)
+    assert.throws(() => swept([text]), { kind: 'usage', message }, text);
+});
+
+test('what cannot be swept is told from what is no setting, with what can be', () => {
+  const settings = 'delay, retry-window, max-age, max-waiting, .*client-key, .*ipv6cidr$';
+  for (const [text, message] of [
+    ['dealy=60,300', `^--sweep: "dealy" is no setting; these can be swept: ${settings}`],
+    ['inet=1,2', `^--sweep: "inet" is no setting that can be swept; these can be: ${settings}`],
+  ] as const)
+    assert.throws(() => swept([text]), { kind: 'usage', message: new RegExp(message) }, text);
+});
+
+test('a combination of settings that do not go together is refused by its name', () => {
+  const [good, bad] = swept(['delay=60,3d']);
+  assert.ok(good && bad);
+  refuseCombination(good);
+  assert.throws(
+    () => {
+      refuseCombination(bad);
+    },
+    { kind: 'usage', message: /^--sweep delay=3d: delay .* is not shorter than retry-window/ },
+  );
 });
 
 for (const text of [
