@@ -132,6 +132,7 @@ test('options that cannot go together, or say nothing, are refused with status 2
   const { simulate } = await world(t);
   for (const [args, message] of [
     [['--decisions', '--sweep=delay=60,300'], /--decisions does not go together with --sweep/],
+    [['--decisions', '--suggest'], /--decisions does not go together with --suggest/],
     [['--with-db', '--privacy'], /--with-db does not go together with --privacy/],
     [['--assume-retry=0'], /--assume-retry: /],
     [['--assume-retry=soon'], /--assume-retry: /],

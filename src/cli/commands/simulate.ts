@@ -86,6 +86,7 @@ function requestOf(argv: Arguments, outside: Process): Request {
   const log = logOptions(argv, outside);
   refuseTogether(isWithDb && values.privacy, '--with-db', '--privacy: hashes cannot be compared with a log');
   refuseTogether(wantsEach && sweeps.length > 0, '--decisions', '--sweep');
+  refuseTogether(wantsEach && argv['suggest'] === true, '--decisions', '--suggest');
   const request = {
     values,
     isWithDb,
