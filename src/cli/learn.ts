@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import type { Argv } from 'yargs';
 import { options, type Values } from '../config/options.js';
 import { settingsOf } from '../config/resolve.js';
-import { printable } from '../greylist/printable.js';
 import type { Merged, StoredClient, StoredEntry } from '../greylist/store.js';
 import { registrableDomain } from '../names/domain.js';
 import { count, localTime, several } from '../output/format.js';
@@ -19,7 +18,7 @@ import {
   type Arguments,
   type Process,
 } from './context.js';
-import { declareLog, logOptions } from './simulation/options.js';
+import { declareLog, logOptions, tellProblems } from './simulation/options.js';
 
 /** `greyctl db learn`: what a log proves goes into the database. */
 export function declareLearn(yargs: Argv): Argv {
@@ -53,9 +52,7 @@ export async function learn(argv: Arguments, outside: Process): Promise<number> 
   // Of a log that could not be read nothing is said but why.
   if (!isNothing || reading.problems.length === 0) await put(proven, isNothing, argv, values, outside);
   if (learner.ahead.attempts > 0) warnOfFuture(learner.ahead, log.year !== undefined, outside);
-  for (const { source, message } of reading.problems) {
-    outside.stderr.write(`greyctl: ${printable(source)}: ${printable(message)}\n`);
-  }
+  tellProblems(reading.problems, 'db learn', outside);
   return reading.problems.length > 0 ? 1 : 0;
 }
 

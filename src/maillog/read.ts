@@ -6,7 +6,7 @@ import { createCursor, type Cursor } from './cursor.js';
 import { createJoiner, type Joiner, type JoinOptions } from './join.js';
 import { createLiveClock, paced, type LiveClock } from './live.js';
 import { findStart, mergeLines, type LineSink } from './merge.js';
-import { newestOf, openFollowed, openSource, type SourceProblem } from './sources.js';
+import { newestOf, openFollowed, openSource, problemOf, type SourceProblem } from './sources.js';
 import type { LocalTime } from './timestamps.js';
 
 /** How a log is followed. */
@@ -93,7 +93,7 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
   const failed = new Set<Cursor>();
   const sink = sinkInto(joiner, (cursor, error) => {
     failed.add(cursor);
-    problems.push({ source: cursor.source.name, message: reasonOf(error) });
+    problems.push(problemOf(cursor.source.name, error));
   });
   // Ends the following too when nobody asks for more batches.
   const abandoned = new AbortController();
@@ -127,7 +127,7 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
         await openOne(name, course, name === last);
       } catch (error) {
         if (name === last) throw new Failure(`cannot follow ${name}: ${reasonOf(error)}`, { cause: error });
-        problems.push({ source: name, message: reasonOf(error) });
+        problems.push(problemOf(name, error));
       }
     }
   };

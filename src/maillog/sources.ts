@@ -18,6 +18,26 @@ import { followFile, untilStopped } from './follow.js';
 export interface SourceProblem {
   readonly source: string;
   readonly message: string;
+  /** What can be done about it: a program that unpacks what its arguments name, or leave to read. */
+  readonly remedy?: { readonly unpack: string } | 'permission';
+}
+
+/** A source that is compressed in a way that greyctl does not unpack. */
+class Compressed extends Failure {
+  readonly unpack: string;
+
+  constructor([, program, unpack]: Packing) {
+    super(`is compressed; unpack it with ${program} first`);
+    this.unpack = unpack;
+  }
+}
+
+/** Why the source of this name could not be read, out of what was thrown. */
+export function problemOf(source: string, error: unknown): SourceProblem {
+  const problem = { source, message: reasonOf(error) };
+  if (error instanceof Compressed) return { ...problem, remedy: { unpack: error.unpack } };
+  const code = codeOf(error instanceof Failure ? error.cause : error);
+  return code === 'EACCES' ? { ...problem, remedy: 'permission' } : problem;
 }
 
 export interface Source {
@@ -34,20 +54,22 @@ const blockBytes = 262_144;
 /** Bytes unpacked at once; deflate makes at most 1032 times as many of them. */
 const packedBytes = 16_384;
 
-const packings: readonly (readonly [magic: string, program: string])[] = [
-  ['1f8b', 'gzip'],
-  ['fd377a585a00', 'xz'],
-  ['28b52ffd', 'zstd'],
-  ['425a68', 'bzip2'],
-  ['504b0304', 'unzip'],
+type Packing = readonly [magic: string, program: string, unpack: string];
+
+const packings: readonly Packing[] = [
+  ['1f8b', 'gzip', 'gzip -dc'],
+  ['fd377a585a00', 'xz', 'xz -dc'],
+  ['28b52ffd', 'zstd', 'zstd -dc'],
+  ['425a68', 'bzip2', 'bzip2 -dc'],
+  ['504b0304', 'unzip', 'unzip -p'],
 ];
 /** So many bytes at its start tell what a file is. */
 const magicBytes = 6;
 
-/** The program that packed what begins so; undefined for plain text. */
-function packingOf(start: Buffer): string | undefined {
+/** The compression that begins like this; undefined for what is not compressed. */
+function packingOf(start: Buffer): Packing | undefined {
   const magic = start.toString('hex', 0, magicBytes);
-  return packings.find(([bytes]) => magic.startsWith(bytes))?.[1];
+  return packings.find(([bytes]) => magic.startsWith(bytes));
 }
 
 /** A named pipe is waited for without a thread: one that waits in open(2) would keep the process from ending. */
@@ -151,12 +173,13 @@ async function* plainOrUnpacked(input: AsyncIterable<Buffer>): AsyncGenerator<Bu
     if (start.length < magicBytes) head[head.length - 1] = Buffer.from(next.value);
   }
   const packing = packingOf(start);
-  if (packing !== undefined && packing !== 'gzip') {
+  const isGzip = packing?.[1] === 'gzip';
+  if (packing && !isGzip) {
     await blocks.return?.();
-    throw new Failure(`is compressed; unpack it with ${packing} first`);
+    throw new Compressed(packing);
   }
   const all = chained(head, blocks);
-  yield* packing === 'gzip' ? unpacked(all) : all;
+  yield* isGzip ? unpacked(all) : all;
 }
 
 async function* explained(blocks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {

@@ -80,12 +80,15 @@ test('what cannot be read is named, the rest is reported, and the status is 1', 
     ['loop', /^greyctl: loop: .*symbolic link/i],
     ['cut.gz', /^greyctl: cut\.gz: the gzip data ends too early/],
     ['binary', /^greyctl: binary: is a binary file, not a mail log/],
-    ['packed.xz', /^greyctl: packed\.xz: is compressed; unpack it with xz first/],
+    [
+      'packed.xz',
+      /^greyctl: packed\.xz: is compressed; unpack it with xz first\nTry: xz -dc packed\.xz \| greyctl simulate -\n$/,
+    ],
   ] as const) {
     const { status, stdout, stderr } = await simulate(['--json', name, example]);
     assert.equal(status, 1, name);
     assert.match(stderr, complaint);
-    assert.equal(stderr.split('\n').length, 2, stderr);
+    assert.equal(stderr.match(/^greyctl: /gm)?.length, 1, stderr);
     assert.ok(Number(objects(stdout)[0]?.['attempts']) >= 37, name);
   }
 });
@@ -151,4 +154,17 @@ test('own networks are taken as Postfix prints them', async (t) => {
       (await simulate([`--mynetworks=${broken}`, log])).stderr,
       /^greyctl: --mynetworks: .* is not a network/,
     );
+});
+
+test('what is to be done about a compressed log is told once, so that it can be typed', async (t) => {
+  const { greyctl, simulate, file } = await world(t);
+  const [zip, zstd] = [Buffer.from('504b03040000', 'hex'), Buffer.from('28b52ffd0000', 'hex')];
+  const name = await file("old 'mail'.zip", zip);
+  assert.equal(
+    (await greyctl(['db', 'learn', name, await file('log.zst', zstd)])).stderr,
+    `greyctl: ${name}: is compressed; unpack it with unzip first\n` +
+      'greyctl: log.zst: is compressed; unpack it with zstd first\n' +
+      "Try: unzip -p 'old '\\''mail'\\''.zip' | greyctl db learn -\n",
+  );
+  assert.match((await simulate(['-'], zstd)).stderr, /\nTry: … \| zstd -dc \| greyctl simulate -\n$/);
 });

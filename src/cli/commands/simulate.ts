@@ -3,7 +3,6 @@ import type { Argv } from 'yargs';
 import type { Values } from '../../config/options.js';
 import { readInteger } from '../../config/value.js';
 import { Failure } from '../../greylist/failure.js';
-import { printable } from '../../greylist/printable.js';
 import type { FollowOptions, Reading } from '../../maillog/read.js';
 import type { Terminal } from '../../output/terminal.js';
 import { declareSettings, givenSettings, readOption, tolerateServerSettings } from '../arguments.js';
@@ -16,7 +15,13 @@ import {
   suggestionDocument,
 } from '../simulation/document.js';
 import { followUntilSignal, liveLine, standardInput } from '../simulation/live.js';
-import { assumedRetry, declareLog, logOptions, type LogOptions } from '../simulation/options.js';
+import {
+  assumedRetry,
+  declareLog,
+  logOptions,
+  tellProblems,
+  type LogOptions,
+} from '../simulation/options.js';
 import { readLog } from '../simulation/reading.js';
 import type { RehearsalOptions, Run, ShowDecision } from '../simulation/rehearsal.js';
 import { printComparison, printOutcome, printReading, printSuggestions } from '../simulation/report.js';
@@ -115,8 +120,7 @@ export async function run(argv: Arguments, outside: Process): Promise<number> {
   const runs = await beginRuns(values, outside, request);
   const show = showDecisions(terminalFor(values, outside), wantsEach, values.json);
   await replayAll(reading, runs, log, outside, wantsEach || follow ? show : undefined);
-  for (const { source, message } of reading.problems)
-    outside.stderr.write(`greyctl: ${printable(source)}: ${printable(message)}\n`);
+  tellProblems(reading.problems, 'simulate', outside);
   const isNothingRead = reading.counts.lines === 0 && reading.problems.length > 0;
   if (!wantsEach && !isNothingRead) await report(reading, runs, request, outside);
   return reading.problems.length > 0 ? 1 : 0;

@@ -2,7 +2,8 @@ import type { Argv } from 'yargs';
 import { readDuration, readInteger } from '../../config/value.js';
 import { parseNetwork, type Network } from '../../greylist/address.js';
 import { Failure, reasonOf } from '../../greylist/failure.js';
-import { excerpt } from '../../greylist/printable.js';
+import { excerpt, printable } from '../../greylist/printable.js';
+import type { SourceProblem } from '../../maillog/sources.js';
 import { parseTime } from '../time.js';
 import { nameOf, readOption } from '../arguments.js';
 import type { Arguments, Process } from '../context.js';
@@ -90,6 +91,29 @@ export function logOptions(argv: Arguments, outside: Process): LogOptions {
     ownNetworks: networksOf(listOf(argv, 'mynetworks')),
     greylistPattern: readOption(argv, 'greylist-pattern', checkedPattern),
   };
+}
+
+/** A name as a shell takes it. */
+function quoted(name: string): string {
+  return /^[\w@%+=:,./][\w@%+=:,./-]*$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
+}
+
+function hintFor({ source, remedy }: SourceProblem, command: string): string | undefined {
+  if (remedy === undefined) return undefined;
+  if (remedy === 'permission')
+    return `sudo greyctl ${command} …, or join the group that may read it, often adm: ls -l ${quoted(source)}`;
+  const unpacked = source === '-' ? `… | ${remedy.unpack}` : `${remedy.unpack} ${quoted(source)}`;
+  return `${unpacked} | greyctl ${command} -`;
+}
+
+/** Tells what of the logs could not be read, and for the first for which there is something to do, that. */
+export function tellProblems(problems: readonly SourceProblem[], command: string, outside: Process): void {
+  let hint: string | undefined;
+  for (const problem of problems) {
+    outside.stderr.write(`greyctl: ${printable(problem.source)}: ${printable(problem.message)}\n`);
+    hint ??= hintFor(problem, command);
+  }
+  if (hint !== undefined) outside.stderr.write(`Try: ${printable(hint)}\n`);
 }
 
 /** Seconds after which a sender comes back of whom the log shows no retry. */

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { Failure } from '#src/greylist/failure.js';
+import { problemOf } from '#src/maillog/sources.js';
 import { now, readAll, told } from '../../support/maillog.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'greyctl-maillog-'));
@@ -236,4 +238,16 @@ test('connections and Message-IDs are lines without meaning, but end what is rep
   assert.deepEqual(numbers, [3]);
   assert.equal(counts.lines, 5);
   assert.equal(counts.lastTime, Date.UTC(2026, 10, 21, 10, 0, 3) / 1000);
+});
+
+test('of a log that may not be read it is told that it is a matter of leave', () => {
+  const denied = Object.assign(new Error('EACCES: open'), { code: 'EACCES' });
+  const wrapped = new Failure('permission denied', { cause: denied });
+  for (const error of [denied, wrapped])
+    assert.deepEqual(problemOf('mail.log', error), {
+      source: 'mail.log',
+      message: 'permission denied',
+      remedy: 'permission',
+    });
+  assert.equal(problemOf('mail.log', new Failure('is a directory')).remedy, undefined);
 });
