@@ -1,18 +1,16 @@
 /**
  * Tells that two lines are one event: a policy server's line and what smtpd or a delivery says of the same recipient.
- * The policy server's line comes first, unless loggers or merged files swap lines of the same moment.
+ * The policy server's line comes first, unless loggers swap lines of the same moment, or files are merged, where all lines of one
+ * second of one file come before those of the other.
  */
 import type { Logged } from './attempts.js';
 import { detached } from './fields.js';
+import { createLately, isBefore, isOneMoment } from './lately.js';
 import type { Held } from './order.js';
 import { createRecent, type Recent } from './recent.js';
 
 /** A policy server answers within smtpd_policy_service_timeout, 100 s; smtpd logs as soon as it has the answer. */
 const pairedWithinSeconds = 100;
-/** How far lines of one moment get swapped. */
-const swappedWithinSeconds = 2;
-/** So many of the latest events may still get their line. */
-const mostSwapped = 128;
 
 interface PolicyRecord {
   readonly logged: Logged;
@@ -28,6 +26,7 @@ interface Other {
   readonly client: string;
   readonly recipient: string;
   readonly held: Held;
+  readonly time: number;
 }
 
 export interface Pairing {
@@ -83,20 +82,18 @@ function useUp(list: PolicyRecord[] | undefined, time: number, end: 'shift' | 'p
 export function createPairing(): Pairing {
   const policies = createRecent<PolicyRecord[]>(pairedWithinSeconds);
   const passes = createRecent<PolicyRecord[]>(pairedWithinSeconds);
-  // Without policy servers' lines in the log, hardly anything has to be remembered.
-  let others: Other[] = [];
+  const others = createLately<Other>(({ held, client, recipient }) =>
+    keyOf(held.value.logged, client, recipient),
+  );
+  let now = -Infinity;
   // Mostly the next line is its counterpart: a record is put away when another one comes.
   let latest: PolicyRecord | undefined;
 
   const findOther = (logged: Logged, client: string, recipient: string, time: number): Held | undefined => {
-    const index = others.findIndex(
-      (other) =>
-        Math.abs(time - other.held.time) <= swappedWithinSeconds &&
-        other.client === client &&
-        other.held.value.logged === logged &&
-        other.recipient.toLowerCase() === recipient.toLowerCase(),
-    );
-    return index < 0 ? undefined : others.splice(index, 1)[0]?.held;
+    if (others.isEmpty()) return undefined;
+    const list = others.get(keyOf(logged, client, recipient), time);
+    while (list[0] && isBefore(list[0].time, time)) list.shift();
+    return list[0] && isOneMoment(list[0].time, time) ? list.shift()?.held : undefined;
   };
 
   const keep = ({ logged, client, recipient, time, opens }: PolicyRecord) => {
@@ -129,13 +126,13 @@ export function createPairing(): Pairing {
       useLatest(logged, client, recipient, time) ||
       (latest !== undefined && useUp(policies.get(keyOf(logged, client, recipient)), time, 'shift')),
     told: (client, recipient, held) => {
-      if (others.length >= mostSwapped) others = others.slice(mostSwapped / 2);
-      others.push({ client, recipient, held });
+      others.add({ client, recipient, held, time: held.time }, now);
     },
     claim: (client, time) =>
       useLatest('accepted', client, undefined, time) ||
       (latest !== undefined && useUp(passes.get(client), time, 'pop')),
-    advance: (now) => {
+    advance: (time) => {
+      now = time;
       policies.advance(now);
       passes.advance(now);
     },

@@ -145,6 +145,22 @@ test("a policy server's line that comes after its counterpart is still the same 
   ]);
 });
 
+test('however many refusals of one moment come before their lines, each is one event', () => {
+  const many = Array.from({ length: 5000 }, (_, index) => ({ to: `b${index}@r.example` }));
+  const refusals = many.map((more) => refused(greylisted, more));
+  const policies = many.map((more) => policy('greylist', more));
+  const first = '2026-11-21T10:00:01Z mx';
+  const second = '2026-11-21T10:00:02Z mx';
+  const { told } = join([
+    ...refusals.map((line) => `${first} ${line}`),
+    ...policies.map((line) => `${first} ${line}`),
+    ...policies.map((line) => `${second} ${line}`),
+    ...refusals.map((line) => `${second} ${line}`),
+  ]);
+  assert.equal(told.length, 10_000);
+  assert.equal(told.filter((text) => text.includes('by policy')).length, 10_000);
+});
+
 test('a pass counts as accepted whatever happens to the recipient later', () => {
   const { told, counts } = join([
     policy('pass'),
