@@ -4,6 +4,7 @@ import type { Logged, ToldAttempt } from './attempts.js';
 import type { ReadingCounts } from './counts.js';
 import { detached, readableTriple } from './fields.js';
 import type { TextPattern } from './greylisting.js';
+import type { Unclaimed } from './late.js';
 import type { TimeOrder } from './order.js';
 import type { Pairing } from './pairing.js';
 import type { Recent } from './recent.js';
@@ -27,6 +28,8 @@ export interface Opening {
 
 /** A message whose recipients are not all known. */
 export interface Message extends Opening {
+  /** What a policy server logged behind its beginning. */
+  late: Unclaimed['late'];
   sender: string | undefined;
   /** Recipients in the queue, aliases expanded; 0 while unknown. */
   expected: number;
@@ -41,6 +44,7 @@ export interface Message extends Opening {
 
 /** A message on its way through a before-queue proxy. */
 export interface ProxySession extends Opening {
+  late: Unclaimed['late'];
   readonly policed: boolean;
   claimed: boolean;
 }
@@ -119,7 +123,7 @@ export function exclude(joining: Joining, queueId: string, as: 'excluded' | 'loc
 export function closeMessage(joining: Joining, message: OpenMessage | undefined): void {
   if (typeof message !== 'object' || message.settled) return;
   message.settled = true;
-  if (message.recipients.length === 0) joining.counts.incomplete += 1;
+  if (message.recipients.length === 0 && !message.late) joining.counts.incomplete += 1;
 }
 
 /** The message is over, and why has been counted. */

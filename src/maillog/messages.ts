@@ -7,6 +7,7 @@
  */
 import type { ClientEvent, DeliveryEvent, ProxiedEvent, QueuedEvent } from './events.js';
 import { detached } from './fields.js';
+import { cameLate } from './late.js';
 import {
   addAttempt,
   clientOf,
@@ -22,7 +23,12 @@ function keptClient(client: KnownClient): KnownClient {
   return { address: client.address, text: detached(client.text), isLocal: client.isLocal };
 }
 
-function openMessage(joining: Joining, queueId: string, opening: Opening, sender?: string): void {
+function openMessage(
+  joining: Joining,
+  queueId: string,
+  opening: Opening & Partial<Pick<Message, 'late'>>,
+  sender?: string,
+): void {
   const message: Message = {
     time: opening.time,
     line: opening.line,
@@ -30,6 +36,7 @@ function openMessage(joining: Joining, queueId: string, opening: Opening, sender
     clientName: detached(opening.clientName),
     sender: sender === undefined ? undefined : detached(sender),
     expected: 0,
+    late: opening.late,
     recipients: [],
     mailboxes: undefined,
     waiting: undefined,
@@ -37,6 +44,7 @@ function openMessage(joining: Joining, queueId: string, opening: Opening, sender
   };
   joining.open.set(detached(queueId), message);
   joining.pending.push(message);
+  joining.pairing.unclaimed(message);
 }
 
 /** A content filter gives a message back: it is that of a before-queue proxy's session, or was seen before. */
@@ -85,9 +93,11 @@ function openSession(joining: Joining, processId: string, opening: Opening, poli
     ...opening,
     client: keptClient(opening.client),
     clientName: detached(opening.clientName),
+    late: undefined,
     policed,
     claimed: false,
   };
+  if (!policed) joining.pairing.unclaimed(session);
   const key = session.client.text;
   const sessions = joining.sessions.get(key);
   if (sessions) sessions.push(session);
@@ -103,6 +113,7 @@ export function onProxied(joining: Joining, event: ProxiedEvent): void {
   if (session.policed) return;
   const { queueId, sender, recipient } = event;
   if (sender !== undefined && recipient !== undefined) {
+    if (cameLate(session, recipient.toLowerCase())) return;
     addAttempt(joining, session, { sender, recipient, queueId, logged: 'accepted', evidence: 'delivery' });
   } else if (joining.open.get(queueId) === 'local') {
     joining.counts.local -= 1;
@@ -116,6 +127,7 @@ function addRecipient(joining: Joining, message: Message, queueId: string, recip
   const folded = detached(recipient.toLowerCase());
   if (message.recipients.includes(folded)) return;
   message.recipients.push(folded);
+  if (cameLate(message, folded)) return;
   if (joining.pairing.isTold('accepted', message.client.text, recipient, message.time)) return;
   const sender = message.sender ?? '';
   addAttempt(joining, message, { sender, recipient, queueId, logged: 'accepted', evidence: 'delivery' });

@@ -5,6 +5,7 @@
  */
 import type { Logged } from './attempts.js';
 import { detached } from './fields.js';
+import { createLatecomers, type Unclaimed } from './late.js';
 import { createLately, isBefore, isOneMoment } from './lately.js';
 import type { Held } from './order.js';
 import { createRecent, type Recent } from './recent.js';
@@ -47,6 +48,8 @@ export interface Pairing {
   told: (client: string, recipient: string, held: Held) => void;
   /** True when the policy server lately passed a recipient of this client that no message has laid claim to. */
   claim: (client: string, time: number) => boolean;
+  /** A message begins that claimed nothing: its line may still come behind it. */
+  unclaimed: (message: Unclaimed) => void;
   advance: (now: number) => void;
 }
 
@@ -85,6 +88,7 @@ export function createPairing(): Pairing {
   const others = createLately<Other>(({ held, client, recipient }) =>
     keyOf(held.value.logged, client, recipient),
   );
+  const latecomers = createLatecomers();
   let now = -Infinity;
   // Mostly the next line is its counterpart: a record is put away when another one comes.
   let latest: PolicyRecord | undefined;
@@ -119,7 +123,8 @@ export function createPairing(): Pairing {
       const held = findOther(logged, client, recipient, time);
       if (held) return held;
       if (latest && !latest.used) keep(latest);
-      latest = { logged, client, recipient, time, opens, used: false };
+      const isLate = opens && logged === 'accepted' && latecomers.pass(client, recipient, time);
+      latest = { logged, client, recipient, time, opens: opens && !isLate, used: false };
       return undefined;
     },
     isTold: (logged, client, recipient, time) =>
@@ -131,6 +136,9 @@ export function createPairing(): Pairing {
     claim: (client, time) =>
       useLatest('accepted', client, undefined, time) ||
       (latest !== undefined && useUp(passes.get(client), time, 'pop')),
+    unclaimed: (message) => {
+      latecomers.begun(message, now);
+    },
     advance: (time) => {
       now = time;
       policies.advance(now);

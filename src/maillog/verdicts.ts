@@ -29,7 +29,7 @@ export function onPolicy(joining: Joining, event: PolicyEvent, time: number): vo
     addAttempt(joining, opening, { sender, recipient, queueId, logged, evidence: 'policy', policyReason });
   }
   const message = queueId === '' ? undefined : joining.open.get(queueId);
-  if (typeof message === 'object' && message.recipients.length === 0) {
+  if (typeof message === 'object') {
     message.settled = true;
     joining.open.set(detached(queueId), 'excluded');
   }

@@ -161,6 +161,53 @@ test('however many refusals of one moment come before their lines, each is one e
   assert.equal(told.filter((text) => text.includes('by policy')).length, 10_000);
 });
 
+test('a pass that comes behind its message is that message, however late the delivery', () => {
+  const at = (second: number) => new Date((now - 10_000 + second) * 1000).toISOString();
+  const ids = Array.from({ length: 9 }, (_, index) => `C0FFEE0012${index}`);
+  // The third message is for one whose mail no policy server is asked about, the sixth has a second recipient.
+  const begun = ids.map((each) => opened(each));
+  const passes = ids.flatMap((each, index) => [
+    ...(index === 2 ? [] : [policy('pass', { to: `b${index}@r.example` })]),
+    ...(index === 5 ? [policy('pass', { id: each, to: 'second@r.example' })] : []),
+  ]);
+  const ends = ids.flatMap((each, index) => [
+    queued(each, 'a@s.example', index === 5 ? 2 : 1),
+    delivered(each, `to=<m${index}@r.example>, orig_to=<B${index}@r.example>`),
+    ...(index === 5 ? [delivered(each, 'to=<second@r.example>')] : []),
+    removed(each),
+  ]);
+  for (const moment of [begun.concat(passes), passes.concat(begun)]) {
+    const { told, counts } = join([
+      ...moment.map((line) => `${at(0)} mx ${line}`),
+      ...ends.map((line) => `${at(900)} mx ${line}`),
+    ]);
+    assert.equal(told.length, 10);
+    assert.equal(told.filter((text) => text.includes('by policy')).length, 9);
+    assert.equal(counts.incomplete, 0);
+  }
+});
+
+test('a pass that comes behind another message, for which no policy server was asked, takes nothing from it', () => {
+  const second = 'C0FFEE00124';
+  const line = (seconds: number, text: string) =>
+    `${new Date((now - 10_000 + seconds) * 1000).toISOString()} mx ${text}`;
+  const end = (each: string, to: string) => [queued(each), delivered(each, `to=<${to}>`), removed(each)];
+  for (const lines of [
+    [opened(), policy('pass', { to: 'c@r.example' }), opened(second)],
+    [policy('pass', { to: 'c@r.example' }), opened(second), opened()],
+    [opened(second), policy('pass', { to: 'c@r.example' }), opened()],
+  ]) {
+    const { told } = join([
+      ...lines.map((text, index) => line(index / 2, text)),
+      ...[...end(id, 'b@r.example'), ...end(second, 'c@r.example')].map((text) => line(900, text)),
+    ]);
+    assert.deepEqual(told.toSorted(), [
+      accepted,
+      `${words('accepted', 'policy', 'c@r.example')} (triplet found)`,
+    ]);
+  }
+});
+
 test('a pass counts as accepted whatever happens to the recipient later', () => {
   const { told, counts } = join([
     policy('pass'),
@@ -356,6 +403,18 @@ test("a proxied message that a policy server passed is told by the policy server
     delivered(),
   ]);
   assert.deepEqual(told, [`${words('accepted', 'policy')} (triplet found)`]);
+});
+
+test('a pass that comes behind the beginning of a proxied message is that message', () => {
+  const line = (seconds: number, text: string) =>
+    `${new Date((now - 10_000 + seconds) * 1000).toISOString()} mx ${text}`;
+  const proxied = `proxy-accept: END-OF-MESSAGE: 250 2.0.0 Ok: queued as ${id}; from=<a@s.example> to=<B@r.example> proto=ESMTP helo=<h>`;
+  const begun = [line(0, opened('NOQUEUE')), line(0, policy('pass'))];
+  const back = opened(id, `localhost[127.0.0.1], orig_client=${client}`);
+  for (const ends of [[smtpd(proxied)], [back, queued(), delivered()]]) {
+    const { told } = join([...begun, ...ends.map((text) => line(900, text))]);
+    assert.deepEqual(told, [`${words('accepted', 'policy')} (triplet found)`]);
+  }
 });
 
 test('a queue id is used again', () => {
