@@ -1,7 +1,7 @@
 /**
  * Log files, standard input and gzip to blocks of bytes: with follow.ts, the only I/O of this room.
  *
- * What a file is, its content says: gzip (RFC 1952; several members in a row are one file) is unpacked, other
+ * What a file is, its content says: gzip is unpacked, other
  * compressions are named and refused. Blocks come as fast as they are asked for. What can be read before an error
  * is given out before the error.
  */
@@ -10,9 +10,9 @@ import { open, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { addAbortSignal } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
-import { createGunzip } from 'node:zlib';
 import { codeOf, Failure, reasonOf } from '../greylist/failure.js';
 import { followFile, untilStopped } from './follow.js';
+import { gunzipped } from './gzip.js';
 
 /** Why a source, or the rest of it, could not be read. */
 export interface SourceProblem {
@@ -51,8 +51,6 @@ export interface Source {
 
 /** Bytes read at once: large enough that reading costs little, small enough to stay in a processor's cache. */
 const blockBytes = 262_144;
-/** Bytes unpacked at once; deflate makes at most 1032 times as many of them. */
-const packedBytes = 16_384;
 
 type Packing = readonly [magic: string, program: string, unpack: string];
 
@@ -99,54 +97,6 @@ async function* fileBlocks(name: string): AsyncGenerator<Buffer, void, undefined
   }
 }
 
-function unpackFailure(error: unknown): Failure {
-  const early = codeOf(error) === 'Z_BUF_ERROR';
-  return new Failure(
-    early ? 'the gzip data ends too early' : `the gzip data is damaged: ${reasonOf(error)}`,
-    { cause: error },
-  );
-}
-
-/** Unpacks piece by piece, so that all that comes out of a piece is given on before the next goes in. */
-async function* unpacked(blocks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
-  const gunzip = createGunzip({ chunkSize: blockBytes });
-  let out: Buffer[] = [];
-  const failed = new Promise<Error>((resolve) => gunzip.once('error', resolve));
-  gunzip.on('data', (block: Buffer) => out.push(block));
-  const drained = (): Buffer[] => {
-    const blocksOut = out;
-    out = [];
-    return blocksOut;
-  };
-  const step = (start: (done: (error?: Error | null) => void) => void): Promise<Error | undefined> =>
-    Promise.race([
-      failed,
-      new Promise<Error | undefined>((resolve) => {
-        start((error) => {
-          resolve(error ?? undefined);
-        });
-      }),
-    ]);
-  try {
-    for await (const block of blocks) {
-      for (let at = 0; at < block.length; at += packedBytes) {
-        const piece = block.subarray(at, at + packedBytes);
-        const error = await step((done) => gunzip.write(piece, done));
-        yield* drained();
-        if (error) throw unpackFailure(error);
-      }
-    }
-    const error = await step((done) => {
-      gunzip.once('end', done);
-      gunzip.end();
-    });
-    yield* drained();
-    if (error) throw unpackFailure(error);
-  } finally {
-    gunzip.destroy();
-  }
-}
-
 /** `first`, then the rest of `blocks`; closes `blocks` at the end. */
 async function* chained(
   first: Buffer[],
@@ -179,7 +129,7 @@ async function* plainOrUnpacked(input: AsyncIterable<Buffer>): AsyncGenerator<Bu
     throw new Compressed(packing);
   }
   const all = chained(head, blocks);
-  yield* isGzip ? unpacked(all) : all;
+  yield* isGzip ? gunzipped(all) : all;
 }
 
 async function* explained(blocks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {

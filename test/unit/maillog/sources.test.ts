@@ -155,6 +155,71 @@ test('of a truncated or damaged gzip file all that can be unpacked is read, and 
   assert.equal(header.problems[0]?.message, 'the gzip data ends too early');
 });
 
+test('all of a gzip file is read whatever follows it', async () => {
+  const packed = gzipSync(lines(0, 9));
+  const zeros = Buffer.alloc(40_000);
+  const junk = Buffer.from('other data');
+  for (const [tail, message] of [
+    [zeros, undefined],
+    [junk, 'other data follows the gzip data'],
+    [Buffer.concat([zeros, junk]), 'other data follows the gzip data'],
+    [packed.subarray(0, 5), 'the gzip data ends too early'],
+  ] as const) {
+    const whole = Buffer.concat([packed, tail]);
+    const name = file('tail.gz', whole);
+    const expected = message === undefined ? [] : [message];
+    for (const [names, stdin] of [
+      [[name], undefined],
+      [['-'], blocksOf(whole, 7)],
+      [['-'], blocksOf(whole, packed.length)],
+    ] as const) {
+      const { numbers, problems } = await clients(names, stdin);
+      assert.deepEqual(numbers, upTo(9));
+      assert.deepEqual(
+        problems.map((problem) => problem.message),
+        expected,
+      );
+    }
+  }
+});
+
+test('all of a gzip file is read although its sum is wrong, or missing', async () => {
+  const packed = gzipSync(lines(0, 9));
+  const wrong = Buffer.from(packed);
+  wrong.fill(0x55, packed.length - 8, packed.length - 4);
+  for (const [content, message] of [
+    [wrong, 'the gzip data is damaged: incorrect data check'],
+    [packed.subarray(0, -8), 'the gzip data ends too early'],
+    [packed.subarray(0, -3), 'the gzip data ends too early'],
+  ] as const) {
+    const { numbers, problems } = await clients([file('sum.gz', content)]);
+    assert.deepEqual(numbers, upTo(9));
+    assert.deepEqual(
+      problems.map((problem) => problem.message),
+      [message],
+    );
+  }
+});
+
+test('the header of a gzip file may hold names, comments and more', async () => {
+  const packed = gzipSync(lines(0, 9));
+  const header = Buffer.from(packed.subarray(0, 10));
+  header[3] = 2 + 4 + 8 + 16;
+  const extra = Buffer.concat([Buffer.from([0x20, 0x4e]), Buffer.alloc(20_000, 7)]);
+  const whole = Buffer.concat([
+    header,
+    extra,
+    Buffer.from('mail.log\0a comment\0'),
+    Buffer.alloc(2),
+    packed.subarray(10),
+  ]);
+  for (const size of [1, 9, 12, 20_030, whole.length]) {
+    const { numbers, problems } = await clients(['-'], blocksOf(whole, size));
+    assert.deepEqual(numbers, upTo(9));
+    assert.deepEqual(problems, []);
+  }
+});
+
 test('sources that are no logs are told by name, and the others are read all the same', async () => {
   mkdirSync(path.join(folder, 'directory'));
   const random = Buffer.from(Array.from({ length: 100_000 }, (_, index) => (index * index * 31) % 256));
