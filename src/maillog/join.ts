@@ -99,6 +99,15 @@ function trimPending(joining: Joining, tooOld: number): number {
   return joining.pending[0]?.time ?? Infinity;
 }
 
+/** A message that no client brought: what had its queue id before is over. */
+function onInternal(joining: Joining, queueId: string): void {
+  const message = joining.open.get(queueId);
+  if (message !== undefined && typeof message !== 'object') return;
+  closeMessage(joining, message);
+  joining.counts.internal += 1;
+  exclude(joining, queueId);
+}
+
 /** Takes in what one line says. */
 function onEvent(joining: Joining, event: LogEvent, time: number): void {
   switch (event.type) {
@@ -128,10 +137,7 @@ function onEvent(joining: Joining, event: LogEvent, time: number): void {
       dropMessage(joining, event.queueId);
       break;
     case 'internal':
-      if (joining.open.get(event.queueId) === undefined) {
-        joining.counts.internal += 1;
-        exclude(joining, event.queueId);
-      }
+      onInternal(joining, event.queueId);
       break;
     case 'lost':
       joining.counts.lossMarkers += 1;

@@ -423,6 +423,21 @@ test('a queue id is used again', () => {
   assert.equal(counts.incomplete, 1);
 });
 
+test('a queue id that is used again by local submission or a notice is no longer the message it was', () => {
+  for (const again of [
+    `postfix/pickup[9]: ${id}: uid=0 from=<root>`,
+    `postfix/bounce[9]: C0FFEE00124: sender non-delivery notification: ${id}`,
+  ]) {
+    const local = [again, queued(id, 'root@r.example'), delivered(id, 'to=<local@r.example>'), removed()];
+    const { told, counts } = join([opened(), queued(), delivered(), ...local]);
+    assert.deepEqual(told, [accepted]);
+    assert.equal(counts.internal, 1);
+    const unheard = join([opened(), ...local]);
+    assert.deepEqual(unheard.told, []);
+    assert.equal(unheard.counts.incomplete, 1);
+  }
+});
+
 test('what is cut off is counted, not guessed', () => {
   const { told, counts } = join([
     queued('AAAAAA1'),
