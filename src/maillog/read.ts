@@ -150,7 +150,7 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
     for (const cursor of cursors) {
       if (cursor.fragment !== undefined) joiner.pushUnstamped(cursor.fragment, undefined);
       const isUnused = cursor.stamped === 0 && cursor.bytes > 0 && !failed.has(cursor);
-      if (isUnused && (cursor.fragment !== undefined || cursor.rest !== '')) {
+      if (isUnused && (cursor.fragment !== undefined || cursor.rest !== '' || cursor.hasNuls)) {
         problems.push({ source: cursor.source.name, message: notALog(cursor) });
       }
     }

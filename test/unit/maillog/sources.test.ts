@@ -227,6 +227,7 @@ test('sources that are no logs are told by name, and the others are read all the
     path.join(folder, 'missing.log'),
     path.join(folder, 'directory'),
     file('program', random),
+    file('nuls', Buffer.alloc(300_000)),
     file('letter.txt', 'Dear Sir,\nthis is no log.\n'),
     file('packed.xz', Buffer.from('fd377a585a000004', 'hex')),
     file('empty.log', ''),
@@ -240,6 +241,7 @@ test('sources that are no logs are told by name, and the others are read all the
     ['directory', 'is a directory'],
     ['letter.txt', 'holds no line with a time stamp'],
     ['missing.log', 'no such file or directory'],
+    ['nuls', 'is a binary file, not a mail log'],
     ['packed.xz', 'is compressed; unpack it with xz first'],
     ['program', 'is a binary file, not a mail log'],
   ]);
