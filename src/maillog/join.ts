@@ -36,6 +36,8 @@ export interface JoinOptions {
 export interface Joiner {
   /** A line, the index of its header (behind the time stamp), and its time in epoch seconds. */
   push: (line: string, at: number, time: number) => void;
+  /** The lines that follow are of log number `log`: what its logger says of the last line concerns no other's. */
+  from: (log: number) => void;
   /** A line without a time stamp: a policy server's has the time of the line before, others are skipped. */
   pushUnstamped: (line: string, time: number | undefined) => void;
   /** So many lines without meaning, the last of them at `time`; none: the time has come without a line. */
@@ -158,6 +160,8 @@ export function createJoiner(options: JoinOptions = {}): Joiner {
   let lastTime = -Infinity;
   let lastLine = '';
   let lastHeader: Header | undefined;
+  let currentLog = 0;
+  const lastOfLogs: { line: string; header: Header | undefined }[] = [];
 
   const out = (value: ToldAttempt, late: boolean) => {
     counts[value.logged] += 1;
@@ -227,6 +231,13 @@ export function createJoiner(options: JoinOptions = {}): Joiner {
         return;
       }
       say(line, header, time, 1);
+    },
+    from: (log) => {
+      if (log === currentLog) return;
+      lastOfLogs[currentLog] = { line: lastLine, header: lastHeader };
+      lastLine = lastOfLogs[log]?.line ?? '';
+      lastHeader = lastOfLogs[log]?.header;
+      currentLog = log;
     },
     pushUnstamped: (line, time) => {
       count();

@@ -9,7 +9,10 @@ import { createDuplicates } from './duplicates.js';
 export interface LineSink {
   readonly push: (line: string, at: number, time: number) => void;
   readonly pushUnstamped: (line: string, time: number | undefined) => void;
-  readonly duplicate: () => void;
+  /** A line that another source brought. */
+  readonly duplicate: (time: number) => void;
+  /** The lines that follow are of log number `log`; a source that goes on where another ended is of the same. */
+  readonly from: (log: number) => void;
   /** Lines without meaning, the last of them at `time`. */
   readonly passed: (lines: number, time: number) => void;
   readonly failed: (cursor: Cursor, error: unknown) => void;
@@ -98,6 +101,7 @@ export async function* mergeLines(cursors: Cursor[], sink: LineSink): AsyncGener
   const order = cursors.toSorted(compareStarts);
   const waiting = [...order];
   const active: Cursor[] = [];
+  const logs = [...order.keys()];
   const isDuplicate = createDuplicates();
   // The last second of a source that has just ended counts as well.
   let sharedUntil = -Infinity;
@@ -107,11 +111,15 @@ export async function* mergeLines(cursors: Cursor[], sink: LineSink): AsyncGener
     cursor.atStart = false;
     if (active.length > 1) sharedUntil = time;
     const isShared = active.length > 1 || time <= sharedUntil;
-    if (isShared && isDuplicate(order.indexOf(cursor), line, time)) sink.duplicate();
+    if (isShared && isDuplicate(order.indexOf(cursor), line, time)) sink.duplicate(time);
     else emit(cursor, line, sink);
   };
   const goOn = async (cursor: Cursor, limit: number) => {
     const isAlone = active.length === 1;
+    const index = order.indexOf(cursor);
+    const isSequel = cursor.atStart && index > 0 && order[index - 1]?.line === undefined;
+    if (isSequel) logs[index] = logs[index - 1] ?? 0;
+    sink.from(logs[index] ?? 0);
     while (cursor.line !== undefined) {
       give(cursor, cursor.line);
       const isMore = cursor.step(isAlone);

@@ -59,8 +59,9 @@ function sinkInto(joiner: Joiner, failed: (cursor: Cursor, error: unknown) => vo
     push: joiner.push,
     pushUnstamped: joiner.pushUnstamped,
     passed: joiner.pass,
-    duplicate: () => {
-      counts.lines += 1;
+    from: joiner.from,
+    duplicate: (time) => {
+      joiner.pass(1, time);
       counts.duplicateLines += 1;
     },
     failed,

@@ -71,6 +71,7 @@ test('no bytes at all, and no damage to good lines, make reading fail', async ()
       pushUnstamped: joiner.pushUnstamped,
       passed: joiner.pass,
       duplicate: () => undefined,
+      from: () => undefined,
       failed: (_: unknown, error: unknown) => {
         throw error;
       },

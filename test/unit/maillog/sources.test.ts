@@ -318,3 +318,23 @@ test('of a log that may not be read it is told that it is a matter of leave', ()
     });
   assert.equal(problemOf('mail.log', new Failure('is a directory')).remedy, undefined);
 });
+
+test('what is repeated is the last line of the same file', async () => {
+  const again = (index: number, times: number) =>
+    `${line(index).slice(0, 20)} mx last message repeated ${times} times\n`;
+  const one = file('one.log', line(0) + again(10, 2) + line(20));
+  const other = file('other.log', line(1) + line(7) + line(30) + again(31, 1));
+  const { numbers, counts } = await clients([one, other]);
+  assert.deepEqual(numbers, [0, 1, 7, 0, 0, 20, 30, 30]);
+  assert.equal(counts.repeatedLines, 3);
+
+  // A log that is cut into files goes on where it ended.
+  const cut = [file('cut.0', line(0)), file('cut.1', again(1, 1) + line(2)), file('cut.2', again(5, 2))];
+  assert.deepEqual((await clients(cut.toReversed())).numbers, [0, 0, 2, 2, 2]);
+
+  // A file that holds a part of another's lines is repeated at other places: what the whole one holds is not counted again.
+  const whole = file('whole.log', line(0) + line(0) + line(1) + line(0) + line(2));
+  const part = file('part.log', line(0) + line(0) + again(1, 1) + line(2));
+  const both = await clients([whole, part]);
+  assert.deepEqual(both.numbers, [0, 0, 0, 1, 2]);
+});
