@@ -4,7 +4,6 @@ import { parseAddress } from '../greylist/address.js';
 import type { Attempt } from '../greylist/attempt.js';
 import { Failure } from '../greylist/failure.js';
 import { excerpt } from '../greylist/printable.js';
-import { registrableDomain } from '../names/domain.js';
 import { declareSettings, textOf, tolerateServerSettings } from './arguments.js';
 import type { Arguments } from './context.js';
 
@@ -40,13 +39,19 @@ export interface AttemptTexts {
   readonly recipient: string;
 }
 
+/** The list of public suffixes is large: only who needs it loads it. */
+async function domainOf(name: string): Promise<string | undefined> {
+  const { registrableDomain } = await import('../names/domain.js');
+  return registrableDomain(name);
+}
+
 /** An attempt out of the options of the command line; what they do not say is taken from `known`. */
-export function attemptOf(
+export async function attemptOf(
   argv: Arguments,
   values: Values,
   now: number,
   known: Partial<AttemptTexts> = {},
-): Attempt {
+): Promise<Attempt> {
   const text = textOf(argv, 'client') ?? known.client ?? '';
   const client = parseAddress(text);
   if (!client) throw new Failure(`--client: "${excerpt(text)}" is not an IP address`, { kind: 'usage' });
@@ -57,7 +62,7 @@ export function attemptOf(
     time: now,
     client,
     clientName,
-    clientDomain: values['client-key'] === 'domain' ? registrableDomain(clientName) : undefined,
+    clientDomain: values['client-key'] === 'domain' ? await domainOf(clientName) : undefined,
     sender: textOf(argv, 'sender') ?? known.sender ?? '',
     recipient,
   };

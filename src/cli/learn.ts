@@ -3,7 +3,6 @@ import type { Argv } from 'yargs';
 import { options, type Values } from '../config/options.js';
 import { settingsOf } from '../config/resolve.js';
 import type { Merged, StoredClient, StoredEntry } from '../greylist/store.js';
-import { registrableDomain } from '../names/domain.js';
 import { count, localTime, several } from '../output/format.js';
 import type { Learner } from '../simulate/learn.js';
 import { MemoryStore } from '../store/memory.js';
@@ -39,6 +38,7 @@ export async function learn(argv: Arguments, outside: Process): Promise<number> 
   // Whatever reads logs is large, and no other command of `db` needs it.
   const { readLog } = await import('./simulation/reading.js');
   const { createLearner } = await import('../simulate/learn.js');
+  const { registrableDomain } = await import('../names/domain.js');
   const learner = createLearner(settingsOf(values), registrableDomain, outside.now());
   const reading = readLog(log, outside.now(), () => process.stdin);
   for await (const batch of reading.batches) {

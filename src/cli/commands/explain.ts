@@ -177,7 +177,7 @@ export function declare(yargs: Argv): Argv {
 }
 
 /** What the options say, and for the rest the pasted line. */
-function askedFor(argv: Arguments, values: Values, now: number): Attempt {
+async function askedFor(argv: Arguments, values: Values, now: number): Promise<Attempt> {
   const given = textOf(argv, 'log');
   if (given !== undefined) {
     const line = given === '-' ? readFileSync(0, 'utf8') : given;
@@ -195,7 +195,7 @@ function askedFor(argv: Arguments, values: Values, now: number): Attempt {
 export async function run(argv: Arguments, outside: Process): Promise<undefined> {
   const { values } = settingsFor(argv, outside);
   const settings = settingsOf(values);
-  const attempt = askedFor(argv, values, outside.now());
+  const attempt = await askedFor(argv, values, outside.now());
   const key = keyed(attempt, settings);
   const explanation = await withExistingStore(values, outside, async (store) => {
     const lists = await loadLists(values, store, outside.stderr);

@@ -13,7 +13,7 @@ export async function show(argv: Arguments, outside: Process): Promise<number> {
   const { values } = settingsFor(argv, outside);
   const settings = settingsOf(values);
   const now = outside.now();
-  const key = keyed(attemptOf(argv, values, now), settings);
+  const key = keyed(await attemptOf(argv, values, now), settings);
   const memory = await withExistingStore(values, outside, (store) => store.recall(key.triplet, key.address));
   const terminal = terminalFor(values, outside);
   const { entry, client } = memory;

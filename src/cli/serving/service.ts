@@ -7,7 +7,6 @@ import { settingsOf } from '../../config/resolve.js';
 import { parseNetwork } from '../../greylist/address.js';
 import { reasonOf } from '../../greylist/failure.js';
 import type { Store } from '../../greylist/store.js';
-import { registrableDomain } from '../../names/domain.js';
 import { counted } from '../../output/format.js';
 import { policyCheck } from '../../postfix/snippets.js';
 import { createAnswerer, type Answerer } from '../../server/answerer.js';
@@ -94,7 +93,11 @@ function openSockets(
   return startServer(options, log, warn);
 }
 
-function answererFor({ values, outside, log, warn }: Frame, store: Store, lists: Lists): Answerer {
+async function answererFor(
+  { values, outside, log, warn }: Frame,
+  store: Store,
+  lists: Lists,
+): Promise<Answerer> {
   const settings = settingsOf(values);
   const texts = {
     greylistAction: values['greylist-action'],
@@ -108,7 +111,10 @@ function answererFor({ values, outside, log, warn }: Frame, store: Store, lists:
     texts,
     greylistAuthenticated: values['greylist-authenticated'],
     dryRun: values['dry-run'],
-    ...(settings.clientKey === 'domain' && { domainOf: registrableDomain }),
+    // The list of public suffixes is large: only who needs it loads it.
+    ...(settings.clientKey === 'domain' && {
+      domainOf: (await import('../../names/domain.js')).registrableDomain,
+    }),
   };
   return createAnswerer(options, {
     settler: createSettler(store, warn, values['store-timeout'] * 1000),
@@ -172,7 +178,7 @@ async function work(
   const { files, notes } = chosenLists(values);
   const lists = await followLists(listFiles(files), store, log, warn);
   const stopPurger = startPurger(store, settingsOf(values), values['stats-age'], outside.now, log, warn);
-  begin(answererFor(frame, store, lists));
+  begin(await answererFor(frame, store, lists));
   hangup.react = () => {
     log('notice', 'SIGHUP: reading the whitelist files');
     void lists.reload();

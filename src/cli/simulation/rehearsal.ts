@@ -9,7 +9,6 @@ import { printable } from '../../greylist/printable.js';
 import { allClients, allEntries, type Store } from '../../greylist/store.js';
 import type { LoggedAttempt } from '../../maillog/attempts.js';
 import type { Reading } from '../../maillog/read.js';
-import { registrableDomain } from '../../names/domain.js';
 import { createProgress } from '../../output/progress.js';
 import { createReplay, type Replay } from '../../simulate/replay.js';
 import { createSuggester, type Suggester } from '../../simulate/suggest.js';
@@ -75,21 +74,29 @@ async function preload(runs: readonly Run[], store: Store): Promise<void> {
     for (const { replay } of runs) replay.memory.preloadClient(address, client);
 }
 
+/** Tells domains where anybody asks for one: the list of public suffixes is large, and Node takes longer to look through it than to run it. */
+async function domainOfFor(options: RehearsalOptions): Promise<(name: string) => string | undefined> {
+  const isAsked = ({ resolved }: Combination) => resolved.values['client-key'] === 'domain';
+  if (!options.wantsSuggestions && !options.combinations.some(isAsked)) return () => undefined;
+  return (await import('../../names/domain.js')).registrableDomain;
+}
+
 /** Begins a rehearsal under each combination, with all whitelists. */
-export function beginRuns(values: Values, outside: Process, options: RehearsalOptions): Promise<Run[]> {
+export async function beginRuns(values: Values, outside: Process, options: RehearsalOptions): Promise<Run[]> {
   const { combinations, assumedRetrySeconds, countFrom, isWithDb, wantsSuggestions } = options;
   const slowSeconds = Math.max(3600, 4 * values.delay);
+  const domainOf = await domainOfFor(options);
   return withReadableStore(values, outside, isWithDb, async (store) => {
     const match = remembered(await loadLists(values, store, outside.stderr));
     const runs = combinations.map((combination, index): Run => {
       const isWatched = wantsSuggestions && index === 0;
-      const suggester = isWatched ? createSuggester(registrableDomain, slowSeconds) : undefined;
+      const suggester = isWatched ? createSuggester(domainOf, slowSeconds) : undefined;
       const replay = createReplay({
         settings: settingsOf(combination.resolved.values),
         assumedRetrySeconds,
         countFrom,
         match,
-        domainOf: registrableDomain,
+        domainOf,
         suggester,
       });
       return { combination, replay, suggester };

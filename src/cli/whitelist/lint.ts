@@ -1,6 +1,5 @@
 import { readDuration } from '../../config/value.js';
 import { printable } from '../../greylist/printable.js';
-import { isPublicSuffix } from '../../names/domain.js';
 import { listFiles } from '../../whitelist/files.js';
 import { lint, type Finding } from '../../whitelist/lint.js';
 import { parseStored } from '../../whitelist/syntax.js';
@@ -30,6 +29,7 @@ async function run(argv: Arguments, outside: Process): Promise<number> {
   const stored = parseStored(listed);
   const inFiles = await listFiles(chosenLists(values).files).load();
   const entries = [...inFiles.entries, ...stored.entries];
+  const { isPublicSuffix } = await import('../../names/domain.js');
   const found = lint(entries, { now: outside.now(), unusedSeconds, listed, isPublicSuffix });
   const warnings = [...inFiles.warnings, ...stored.warnings];
   const terminal = terminalFor(values, outside);
