@@ -87,7 +87,7 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     ['$0 db purge --state waiting --domain example.net --dry-run', 'what that would remove'],
   ],
   'db learn': [
-    ['$0 db learn /var/log/mail.log*', 'before the first day'],
+    ['$0 db learn /var/log/mail.log*', 'before the first day: all files at once'],
     ['$0 db learn --since 2026-11-01 --dry-run mail.log', 'what would be learned'],
   ],
   'db backup': [
