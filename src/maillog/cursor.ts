@@ -33,6 +33,12 @@ export interface Cursor {
   /** Reads on, to the next line; at the end `line` becomes undefined. Throws the source's Failure, after all lines before it. */
   readonly fill: () => Promise<void>;
   readonly cutBytes: () => number;
+  /** The year that the first line was given, when its stamp tells none and it is at hand or gone by. */
+  readonly firstYear: () => number | undefined;
+  /** Dates lines so many years later; before the first is gone by. */
+  readonly shiftYears: (years: number) => void;
+  /** A year without February 29 that such lines were given. */
+  readonly yearWithoutLeapDay: () => number | undefined;
 }
 
 /**
@@ -141,6 +147,15 @@ export function createCursor(source: Source, stamps: Omit<StampOptions, 'written
       }
     },
     cutBytes: () => splitter.cutBytes,
+    firstYear: reader.firstYear,
+    yearWithoutLeapDay: reader.yearWithoutLeapDay,
+    shiftYears: (years) => {
+      const isDated = reader.firstYear() !== undefined;
+      if (reader.time !== undefined && !isDated) return;
+      reader.shiftYears(years);
+      if (isDated && cursor.line !== undefined) reader.read(cursor.line, 0);
+      cursor.time = reader.time;
+    },
   };
   return cursor;
 }

@@ -57,6 +57,11 @@ function compareStarts(a: Cursor, b: Cursor): number {
   return (a.source.modifiedAt ?? Infinity) - (b.source.modifiedAt ?? Infinity) || 0;
 }
 
+/** The cursors, which are at their starts, in the order in which they are read. */
+export function inOrder(cursors: readonly Cursor[]): Cursor[] {
+  return cursors.toSorted(compareStarts);
+}
+
 /** What may stand before the time stamp of a line. */
 const priority = /^<\d{0,3}(?:>|>1 ?)?$/;
 
@@ -98,7 +103,7 @@ function limitOf(cursor: Cursor, active: readonly Cursor[], waiting: Cursor | un
 
 /** Gives all lines to `sink`; yields after each block, when the sink may be emptied. `cursors` are at their starts. */
 export async function* mergeLines(cursors: Cursor[], sink: LineSink): AsyncGenerator<void, void, undefined> {
-  const order = cursors.toSorted(compareStarts);
+  const order = inOrder(cursors);
   const waiting = [...order];
   const active: Cursor[] = [];
   const logs = [...order.keys()];

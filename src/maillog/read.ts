@@ -5,7 +5,7 @@ import type { ReadingCounts } from './counts.js';
 import { createCursor, type Cursor } from './cursor.js';
 import { createJoiner, type Joiner, type JoinOptions } from './join.js';
 import { createLiveClock, paced, type LiveClock } from './live.js';
-import { findStart, mergeLines, type LineSink } from './merge.js';
+import { findStart, inOrder, mergeLines, type LineSink } from './merge.js';
 import { newestOf, openFollowed, openSource, problemOf, type SourceProblem } from './sources.js';
 import type { LocalTime } from './timestamps.js';
 
@@ -22,7 +22,7 @@ export interface ReadOptions extends JoinOptions {
   readonly now: number;
   /** What `-` stands for. */
   readonly stdin?: AsyncIterable<Buffer> | undefined;
-  /** The year of each source's first line, for stamps without one. Default: by the file's date. */
+  /** The year of the first line of all sources, for stamps without one. Default: by the files' dates. */
   readonly year?: number | undefined;
   /** Default: the zone of this process. */
   readonly localTime?: LocalTime | undefined;
@@ -53,6 +53,10 @@ function notALog(cursor: Cursor): string {
   return cursor.hasNuls ? 'is a binary file, not a mail log' : 'holds no line with a time stamp';
 }
 
+function misdated(year: number): string {
+  return `holds lines of February 29, which ${year} does not have; give the year of the first line with --year`;
+}
+
 function sinkInto(joiner: Joiner, failed: (cursor: Cursor, error: unknown) => void): LineSink {
   const { counts } = joiner;
   return {
@@ -72,6 +76,12 @@ function sinkInto(joiner: Joiner, failed: (cursor: Cursor, error: unknown) => vo
 function sum(cursors: readonly Cursor[], counts: ReadingCounts): void {
   counts.bytes = cursors.reduce((bytes, cursor) => bytes + cursor.bytes, 0);
   counts.cutBytes = cursors.reduce((bytes, cursor) => bytes + cursor.cutBytes(), 0);
+}
+
+/** By how many years the files' dates have to be corrected for the first line to be of this year; 0 when no line tells it. */
+function yearsTo(year: number, cursors: readonly Cursor[]): number {
+  const first = inOrder(cursors).find((cursor) => cursor.firstYear() !== undefined);
+  return year - (first?.firstYear() ?? year);
 }
 
 /** What is being read. */
@@ -113,7 +123,8 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
       isFollowed && stop
         ? await openFollowed(name, options.stdin, stop, goLive)
         : await openSource(name, options.stdin, stop);
-    const cursor = createCursor(source, { ...options, isGrowing: isFollowed }, options.now);
+    const stamps = { localTime: options.localTime, isGrowing: isFollowed };
+    const cursor = createCursor(source, stamps, options.now);
     course.cursors.push(cursor);
     if (isFollowed) course.followed = cursor;
     if ('isEmpty' in source && source.isEmpty) course.isFollowedLater = true;
@@ -133,10 +144,17 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
     }
   };
 
+  const date = (cursors: readonly Cursor[]) => {
+    if (options.year === undefined) return;
+    const years = yearsTo(options.year, cursors);
+    for (const cursor of cursors) cursor.shiftYears(years);
+  };
+
   async function* readLines(course: Course): AsyncGenerator<void, void, undefined> {
     await openAll(course);
     const { followed } = course;
     const later = course.isFollowedLater ? followed : undefined;
+    date(course.cursors);
     yield* mergeLines(
       course.cursors.filter((cursor) => cursor !== later),
       sink,
@@ -144,6 +162,7 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
     if (!later) return;
     if (later.source.name === '-') goLive();
     await findStart(later, sink);
+    if (!course.cursors.some((cursor) => cursor !== later && cursor.firstYear() !== undefined)) date([later]);
     yield* mergeLines([later], sink);
   }
 
@@ -154,6 +173,8 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
       if (isUnused && (cursor.fragment !== undefined || cursor.rest !== '' || cursor.hasNuls)) {
         problems.push({ source: cursor.source.name, message: notALog(cursor) });
       }
+      const year = cursor.yearWithoutLeapDay();
+      if (year !== undefined) problems.push({ source: cursor.source.name, message: misdated(year) });
     }
     joiner.finish();
   };

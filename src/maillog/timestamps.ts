@@ -4,7 +4,8 @@
  * December to January is a step forward and February 29 lies in a leap year. Stamps without a zone are local time;
  * in the hour that a clock repeats at the end of summer time, a step back means the second pass.
  *
- * Known gap: a file without years that spans more than one is a whole number of years late unless `year` is given.
+ * Known gap: a file without years that spans more than one, or is older than its date by more than one, is a whole number of
+ * years late unless its year is given. A February 29 that its year does not have is March 1, and told.
  */
 import { priorityEnd, scanStamp, type Stamp } from './stamp.js';
 
@@ -16,8 +17,6 @@ export interface StampOptions {
   readonly writtenAt: number;
   /** Lines are still being written: only the first ones are older than `writtenAt`. */
   readonly isGrowing?: boolean | undefined;
-  /** The year of the first line, for stamps without one. */
-  readonly year?: number | undefined;
   /** Default: the zone of this process. */
   readonly localTime?: LocalTime | undefined;
 }
@@ -30,6 +29,12 @@ export interface StampReader {
   read: (text: string, start: number) => number;
   /** Epoch seconds of the latest stamp read; undefined before the first. */
   time: number | undefined;
+  /** The year that the first line was given; undefined when its stamp tells one, or none was read. */
+  readonly firstYear: () => number | undefined;
+  /** Takes the first line, which is to be read again, for one of so many years later, and the others with it. */
+  readonly shiftYears: (years: number) => void;
+  /** A year without February 29 that such lines were given; undefined when there was none. */
+  readonly yearWithoutLeapDay: () => number | undefined;
 }
 
 const day = 86_400;
@@ -55,16 +60,19 @@ interface Hour {
 /** Gives stamps their place in time; `previous` is the time of the line before. */
 function createCalendar(options: StampOptions) {
   const localTime = options.localTime ?? processLocalTime;
-  const latest = options.year === undefined ? options.writtenAt + day : Infinity;
+  const latest = options.writtenAt + day;
+  let limit = options.isGrowing ? Infinity : latest;
+  let shiftedBy = 0;
+  let firstYear: number | undefined;
+  let yearWithoutLeapDay: number | undefined;
   let yearless: { month: number; day: number; year: number } | undefined;
   let hour: Hour = { key: -1, start: 0, isRepeated: false, isSecondPass: false };
 
-  const fits = (year: number, stamp: Stamp, limit: number) =>
-    (stamp.month !== 1 || stamp.day < 29 || isLeap(year)) &&
-    localTime(year, stamp.month, stamp.day, 0) <= limit;
+  const exists = (year: number, stamp: Stamp) => stamp.month !== 1 || stamp.day < 29 || isLeap(year);
+  const fits = (year: number, stamp: Stamp, last: number) =>
+    exists(year, stamp) && localTime(year, stamp.month, stamp.day, 0) <= last;
 
-  const firstYear = (stamp: Stamp): number => {
-    if (options.year !== undefined) return options.year;
+  const latestYear = (stamp: Stamp): number => {
     const last = new Date(latest * 1000).getUTCFullYear() + 1;
     // Leap years are at most eight years apart.
     for (let year = last; year > last - 10; year -= 1) if (fits(year, stamp, latest)) return year;
@@ -74,20 +82,24 @@ function createCalendar(options: StampOptions) {
   const nearestYear = (stamp: Stamp, previous: number): number => {
     const around = new Date(previous * 1000).getUTCFullYear();
     const distance = (year: number) => Math.abs(localTime(year, stamp.month, stamp.day, 0) - previous);
-    const limit = options.isGrowing ? Infinity : latest;
     const years = [around, around - 1, around + 1].filter((year) => fits(year, stamp, limit));
-    return years.sort((a, b) => distance(a) - distance(b))[0] ?? around;
+    const nearest = years.sort((a, b) => distance(a) - distance(b))[0] ?? around;
+    // Of the years around only a wrong one may have a February 29.
+    return !exists(around, stamp) && distance(nearest) > 200 * day ? around : nearest;
   };
 
   const yearOf = (stamp: Stamp, previous: number | undefined): number => {
     if (stamp.year !== undefined) return stamp.year;
     if (yearless?.month === stamp.month && yearless.day === stamp.day) return yearless.year;
-    const year = previous === undefined ? firstYear(stamp) : nearestYear(stamp, previous);
+    const isFirst = previous === undefined;
+    const year = isFirst ? latestYear(stamp) + shiftedBy : nearestYear(stamp, previous);
+    if (isFirst) firstYear = year;
+    if (!exists(year, stamp)) yearWithoutLeapDay = year;
     yearless = { month: stamp.month, day: stamp.day, year };
     return year;
   };
 
-  return (stamp: Stamp, previous: number | undefined): number => {
+  const place = (stamp: Stamp, previous: number | undefined): number => {
     const year = yearOf(stamp, previous);
     if (stamp.zoneSeconds !== undefined) {
       return Date.UTC(year, stamp.month, stamp.day) / 1000 + stamp.clockSeconds - stamp.zoneSeconds;
@@ -103,11 +115,18 @@ function createCalendar(options: StampOptions) {
     if (hour.isRepeated && previous !== undefined && previous - time > 1800) hour.isSecondPass = true;
     return hour.isSecondPass ? time + 3600 : time;
   };
+  const shiftYears = (years: number) => {
+    shiftedBy = years;
+    limit = Infinity;
+    yearless = undefined;
+    yearWithoutLeapDay = undefined;
+  };
+  return { place, shiftYears, firstYear: () => firstYear, yearWithoutLeapDay: () => yearWithoutLeapDay };
 }
 
 /** Makes a reader for the lines of one file, in their order. */
 export function createStampReader(options: StampOptions): StampReader {
-  const place = createCalendar(options);
+  const calendar = createCalendar(options);
   // Lines of the same second, fraction and zone apart, need no second look: what begins and ends like the latest full
   // stamp, and is as long, is one.
   let second = '';
@@ -121,6 +140,13 @@ export function createStampReader(options: StampOptions): StampReader {
 
   const reader: StampReader = {
     time: undefined,
+    firstYear: calendar.firstYear,
+    yearWithoutLeapDay: calendar.yearWithoutLeapDay,
+    shiftYears: (years) => {
+      calendar.shiftYears(years);
+      reader.time = undefined;
+      second = '';
+    },
     read: (line, start) => {
       const at = priorityEnd(line, start);
       const known = knownEnd(line, at);
@@ -131,7 +157,7 @@ export function createStampReader(options: StampOptions): StampReader {
         reader.time = stamp.epochSeconds;
         return stamp.end + 1;
       }
-      reader.time = place(stamp, reader.time);
+      reader.time = calendar.place(stamp, reader.time);
       second = line.slice(at, stamp.clockEnd);
       tail = `${line.slice(stamp.zoneStart, stamp.end)} `;
       tailAt = stamp.zoneStart - at;

@@ -35,6 +35,12 @@ test('--year dates lines that tell no year', async (t) => {
     decisions.map(({ time }) => time),
     ['2021-12-31T23:59:59Z', '2022-01-01T00:00:01Z'],
   );
+  const next = await file('next', deferral({ at: 'Jan  2 00:00:00' }));
+  const set = objects((await simulate(['--decisions', '--year=2021', next, log])).stdout);
+  assert.deepEqual(
+    set.map(({ time }) => time),
+    ['2021-12-31T23:59:59Z', '2022-01-01T00:00:01Z', '2022-01-02T00:00:00Z'],
+  );
 });
 
 test('standard input, a packed file and a set in any order give the same', async (t) => {

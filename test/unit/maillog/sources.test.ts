@@ -5,6 +5,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { Failure } from '#src/greylist/failure.js';
+import type { ReadOptions } from '#src/maillog/read.js';
 import { problemOf } from '#src/maillog/sources.js';
 import { now, readAll, told } from '../../support/maillog.js';
 
@@ -75,6 +76,56 @@ test('a rotation set without years is ordered across the turn of the year', asyn
     attempts.map(({ attempt }) => new Date(attempt.time * 1000).toISOString().slice(0, 10)),
     ['2025-12-24', '2025-12-31', '2026-01-01', '2026-01-02'],
   );
+});
+
+/** The days of attempts in a set of logs. */
+async function daysOf(logs: readonly (readonly string[])[], options: Partial<ReadOptions>) {
+  const names = logs.map((stamps, index) =>
+    file(
+      `set.${index}`,
+      stamps.map((stamp) => line(index).replace(/^\S+/, stamp)).join(''),
+      now - index * 86_400,
+    ),
+  );
+  const { attempts, problems } = await readAll(names, options);
+  const days = attempts.map(({ attempt }) => new Date(attempt.time * 1000).toISOString().slice(0, 10));
+  return { days, problems };
+}
+
+test('a year that is given is that of the first line of all files', async () => {
+  const turn = [
+    ['Jan  2 10:00:00'],
+    ['Dec 30 10:00:00', 'Dec 31 10:00:00', 'Jan  1 10:00:00'],
+    ['2019-12-01T10:00:00Z'],
+  ];
+  for (const logs of [turn, turn.toReversed()]) {
+    assert.deepEqual((await daysOf(logs, { year: 2021 })).days, [
+      '2019-12-01',
+      '2021-12-30',
+      '2021-12-31',
+      '2022-01-01',
+      '2022-01-02',
+    ]);
+  }
+  assert.deepEqual((await daysOf([['Nov 21 10:00:00', 'Nov 22 10:00:00']], { year: 2031 })).days, [
+    '2031-11-21',
+    '2031-11-22',
+  ]);
+});
+
+test('a day that the year does not have is told', async () => {
+  const stamps = ['Feb 28 10:00:00', 'Feb 29 10:00:00', 'Mar  1 10:00:00'];
+  const { days, problems } = await daysOf([stamps], {});
+  assert.deepEqual(days, ['2026-02-28', '2026-03-01', '2026-03-01']);
+  assert.deepEqual(problems, [
+    {
+      source: path.join(folder, 'set.0'),
+      message:
+        'holds lines of February 29, which 2026 does not have; give the year of the first line with --year',
+    },
+  ]);
+  const given = await daysOf([stamps], { year: 2024 });
+  assert.deepEqual(given, { days: ['2024-02-28', '2024-02-29', '2024-03-01'], problems: [] });
 });
 
 test('files of the same period are merged by time', async () => {

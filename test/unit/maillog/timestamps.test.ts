@@ -98,7 +98,6 @@ test('a year that is missing is the latest that is not after the date of the fil
   assert.equal(one('Feb 29 10:00:00'), '2024-02-29T10:00:00');
   assert.equal(one('Dec 31 23:59:00', { writtenAt: utc(2027, 0, 1, 1) }), '2026-12-31T23:59:00');
   assert.equal(one('Jan  1 00:30:00', { writtenAt: utc(2026, 11, 31, 23) }), '2027-01-01T00:30:00');
-  assert.equal(one('Dec 31 10:00:00', { year: 2019 }), '2019-12-31T10:00:00');
 });
 
 test('within a file the year turns with December, also when lines are swapped', () => {
@@ -117,11 +116,29 @@ test('within a file the year turns with December, also when lines are swapped', 
     '2026-01-01T00:00:01',
   ];
   assert.deepEqual(times(lines), expected);
-  assert.deepEqual(times(lines, { year: 2025 }), expected);
   assert.deepEqual(
     times(['Feb 28 10:00:00', 'Feb 29 10:00:00', 'Mar  1 10:00:00'], { writtenAt: utc(2025, 0, 1, 0) }),
     ['2024-02-28T10:00:00', '2024-02-29T10:00:00', '2024-03-01T10:00:00'],
   );
+});
+
+test('the first line may be given another year, and takes the others with it', () => {
+  const stamps = reader();
+  const years = (lines: readonly string[]) =>
+    lines.map((line) => {
+      stamps.read(line, 0);
+      return new Date((stamps.time ?? assert.fail()) * 1000).getUTCFullYear();
+    });
+  assert.equal(stamps.firstYear(), undefined);
+  assert.deepEqual(years(['Dec 31 10:00:00']), [2025]);
+  assert.equal(stamps.firstYear(), 2025);
+  stamps.shiftYears(10);
+  assert.deepEqual(years(['Dec 31 10:00:00', 'Dec 31 10:00:00', 'Jan  1 10:00:00']), [2035, 2035, 2036]);
+  assert.deepEqual(years(['2019-12-31T10:00:00Z', 'Jan  2 10:00:00']), [2019, 2020]);
+  assert.equal(stamps.firstYear(), 2035);
+  assert.equal(stamps.yearWithoutLeapDay(), undefined);
+  assert.deepEqual(years(['2019-01-31T10:00:00Z', 'Feb 29 10:00:00']), [2019, 2019]);
+  assert.equal(stamps.yearWithoutLeapDay(), 2019);
 });
 
 test('files joined in the wrong order step back within the same year', () => {
