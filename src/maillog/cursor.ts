@@ -58,6 +58,9 @@ function isMeaningless(text: string, at: number, end: number): boolean {
 /** Bytes made a string at once: V8 keeps larger strings apart, where they cost more to make and to drop (measured). */
 const pieceBytes = 65_536;
 
+/** What some editors and programs put before UTF-8. */
+const byteOrderMark = Buffer.from('\ufeff');
+
 /** A cursor before the first line of a source: call `fill` first. */
 export function createCursor(source: Source, stamps: Omit<StampOptions, 'writtenAt'>, now: number): Cursor {
   const splitter = createLineSplitter();
@@ -68,9 +71,10 @@ export function createCursor(source: Source, stamps: Omit<StampOptions, 'written
 
   const take = (next: Buffer) => {
     if (cursor.bytes === 0) cursor.hasNuls = next.includes(0);
+    const isMarked = cursor.bytes === 0 && next.subarray(0, byteOrderMark.length).equals(byteOrderMark);
+    position = isMarked ? byteOrderMark.length : 0;
     cursor.bytes += next.length;
     block = next;
-    position = 0;
   };
   const nextLine = (): boolean => {
     while (!splitter.next()) {

@@ -19,6 +19,7 @@ import type { LogEvent } from './events.js';
 import { createTimeOrder } from './order.js';
 import { createPairing } from './pairing.js';
 import { createRecent } from './recent.js';
+import { wrapperEnd } from './stamp.js';
 
 export interface JoinOptions {
   /** Clients whose mail is never greylisted (Postfix: mynetworks). Default: loopback addresses. */
@@ -241,7 +242,8 @@ export function createJoiner(options: JoinOptions = {}): Joiner {
     },
     pushUnstamped: (line, time) => {
       count();
-      const header: Header = { program: 'other', processStart: 0, processEnd: 0, text: 0 };
+      const text = wrapperEnd(line, 0);
+      const header: Header = { program: 'other', processStart: 0, processEnd: 0, text };
       const event = time === undefined ? undefined : readEvent(line, header);
       if (event && time !== undefined) {
         advance(time);

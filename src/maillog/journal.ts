@@ -7,8 +7,16 @@ export interface JournalEntry {
   readonly line: string;
 }
 
+/** A field that an entry holds several times is a list of what it holds: the first of them. */
+function firstOf(value: unknown): unknown {
+  if (!Array.isArray(value)) return value;
+  const list: unknown[] = value;
+  return typeof list[0] === 'number' ? list : list[0];
+}
+
 /** A field is a string, or a list of bytes where it is no printable UTF-8. */
-function fieldText(value: unknown): string | undefined {
+function fieldText(field: unknown): string | undefined {
+  const value = firstOf(field);
   if (typeof value === 'string') return Buffer.from(value, 'utf8').toString('latin1');
   if (!Array.isArray(value)) return undefined;
   const bytes: unknown[] = value;
@@ -29,9 +37,9 @@ function parsed(line: string): Record<string, unknown> | undefined {
 export function readJournalEntry(line: string): JournalEntry | undefined {
   const fields = parsed(line);
   const text = fields && fieldText(fields['MESSAGE']);
-  const microseconds = Number(fields?.['__REALTIME_TIMESTAMP']);
+  const microseconds = Number(firstOf(fields?.['__REALTIME_TIMESTAMP']));
   if (text === undefined || !Number.isSafeInteger(microseconds) || microseconds <= 0) return undefined;
-  const tag = fieldText(fields?.['SYSLOG_IDENTIFIER']) ?? 'unknown';
+  const tag = fieldText(fields?.['SYSLOG_IDENTIFIER']) ?? fieldText(fields?.['_COMM']) ?? 'unknown';
   const process = fieldText(fields?.['SYSLOG_PID'] ?? fields?.['_PID']);
   return {
     time: Math.floor(microseconds / 1e6),

@@ -6,6 +6,7 @@
  *     2026-11-21T17:16:10.298222+01:00   …+0100  …+01  …Z  2026-11-21 17:16:10     RFC 3339, ISO 8601, journalctl -o short-iso
  *     Sat 2026-11-21 17:16:10 UTC                                                  journalctl -o short-full
  *     1795277770.298222                                                            journalctl -o short-unix
+ *     mail-1  | STAMP                                                              docker compose logs
  */
 
 export interface Stamp {
@@ -185,4 +186,12 @@ export function isStructured(line: string): boolean {
   if (line.charCodeAt(0) !== 60) return false;
   const close = line.indexOf('>', 1);
   return close <= 4 && isVersion(line, close);
+}
+
+const wrapper = /[\w.-]{1,64} *\| /y;
+
+/** Index behind the container's name that `docker compose logs` puts before the line that begins at `start`; `start` without one. */
+export function wrapperEnd(text: string, start: number): number {
+  wrapper.lastIndex = start;
+  return wrapper.test(text) ? wrapper.lastIndex : start;
 }

@@ -7,7 +7,7 @@
  * Known gap: a file without years that spans more than one, or is older than its date by more than one, is a whole number of
  * years late unless its year is given. A February 29 that its year does not have is March 1, and told.
  */
-import { priorityEnd, scanStamp, type Stamp } from './stamp.js';
+import { priorityEnd, scanStamp, wrapperEnd, type Stamp } from './stamp.js';
 
 /** Epoch seconds at which this hour of local time begins; `month` 0–11, `hour` may be 24. */
 export type LocalTime = (year: number, month: number, day: number, hour: number) => number;
@@ -148,11 +148,18 @@ export function createStampReader(options: StampOptions): StampReader {
       second = '';
     },
     read: (line, start) => {
-      const at = priorityEnd(line, start);
-      const known = knownEnd(line, at);
+      let at = priorityEnd(line, start);
+      let known = knownEnd(line, at);
       if (known >= 0) return known;
-      const stamp = scanStamp(line, at);
-      if (!stamp) return -1;
+      let stamp = scanStamp(line, at);
+      if (!stamp) {
+        at = wrapperEnd(line, start);
+        if (at === start) return -1;
+        known = knownEnd(line, at);
+        if (known >= 0) return known;
+        stamp = scanStamp(line, at);
+        if (!stamp) return -1;
+      }
       if ('epochSeconds' in stamp) {
         reader.time = stamp.epochSeconds;
         return stamp.end + 1;

@@ -325,6 +325,47 @@ test('journalctl -o json is read, with text as string or bytes', async () => {
   assert.equal(counts.skippedLines, 3);
 });
 
+test('of a field that a journal holds several times the first is read; what has no tag has a command', async () => {
+  const text =
+    'NOQUEUE: reject: RCPT from c1[192.0.2.1]: 450 4.2.0 <b@r.example>: Recipient address rejected: Greylisted; from=<a@s.example> to=<b@r.example> proto=ESMTP helo=<h>';
+  const fields = {
+    __REALTIME_TIMESTAMP: '1795253770123456',
+    SYSLOG_IDENTIFIER: 'postfix/smtpd',
+    _PID: '501',
+    MESSAGE: text,
+  };
+  const entries = [
+    { ...fields, MESSAGE: [text, 'other'] },
+    { ...fields, MESSAGE: [[...Buffer.from(text)], 'other'] },
+    { ...fields, __REALTIME_TIMESTAMP: ['1795253770123456', '1'] },
+    { ...fields, SYSLOG_IDENTIFIER: ['postfix/smtpd', 'x'], SYSLOG_PID: ['501', '502'] },
+    { ...fields, SYSLOG_IDENTIFIER: null, _COMM: 'smtpd' },
+  ];
+  const content = entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+  const { attempts, counts } = await readAll([file('fields.json', content)]);
+  assert.equal(attempts.length, entries.length);
+  assert.equal(counts.skippedLines, 0);
+});
+
+test('a byte order mark at the start of a file is no part of its first line', async () => {
+  const content = `\ufeff${lines(0, 3)}`;
+  for (const packed of [content, gzipSync(content)]) {
+    const { numbers, counts } = await clients([file('marked.log', packed)]);
+    assert.deepEqual(numbers, [0, 1, 2]);
+    assert.equal(counts.skippedLines, 0);
+  }
+  assert.deepEqual((await clients(['-'], blocksOf(Buffer.from(content), 7))).numbers, [0, 1, 2]);
+});
+
+test('what docker compose puts before a line is passed over', async () => {
+  const bare =
+    'action=greylist, reason=new, client_name=c7, client_address=192.0.2.7, sender=a@s.example, recipient=b@r.example\n';
+  const content = `mail-1  | ${line(5)}mail-1  | ${bare}web-1 | GET / | 200\nmail-1  | ${line(9).replace(' mx ', ' Nov 21 10:00:09 mx ')}`;
+  const { numbers, counts } = await clients([file('compose.log', content)]);
+  assert.deepEqual(numbers, [5, 7, 9]);
+  assert.equal(counts.skippedLines, 1);
+});
+
 test("policy servers' lines without a header have the time of the line before", async () => {
   const bare =
     'action=greylist, reason=new, client_name=c7, client_address=192.0.2.7, sender=a@s.example, recipient=b@r.example\n';
