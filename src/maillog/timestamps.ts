@@ -5,7 +5,8 @@
  * in the hour that a clock repeats at the end of summer time, a step back means the second pass.
  *
  * Known gap: a file without years that spans more than one, or is older than its date by more than one, is a whole number of
- * years late unless its year is given. A February 29 that its year does not have is March 1, and told.
+ * years late unless its year is given. A file that begins in the second pass of a repeated hour is taken for one that begins in the
+ * first, an hour early. A February 29 that its year does not have is March 1, and told.
  */
 import { priorityEnd, scanStamp, wrapperEnd, type Stamp } from './stamp.js';
 
