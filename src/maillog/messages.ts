@@ -127,7 +127,11 @@ function addRecipient(joining: Joining, message: Message, queueId: string, recip
   const folded = detached(recipient.toLowerCase());
   if (message.recipients.includes(folded)) return;
   message.recipients.push(folded);
-  if (cameLate(message, folded)) return;
+  if (cameLate(message, folded)) {
+    message.settled = true;
+    exclude(joining, queueId);
+    return;
+  }
   if (joining.pairing.isTold('accepted', message.client.text, recipient, message.time)) return;
   const sender = message.sender ?? '';
   addAttempt(joining, message, { sender, recipient, queueId, logged: 'accepted', evidence: 'delivery' });
@@ -143,7 +147,10 @@ export function onQueued(joining: Joining, event: QueuedEvent): void {
   } else if (typeof message === 'object' && message.sender === undefined) {
     message.sender = detached(event.sender);
     message.expected = event.recipients;
-    for (const recipient of message.waiting ?? []) addRecipient(joining, message, event.queueId, recipient);
+    for (const recipient of message.waiting ?? []) {
+      if (joining.open.get(event.queueId) !== message) break;
+      addRecipient(joining, message, event.queueId, recipient);
+    }
     message.waiting = undefined;
   }
 }

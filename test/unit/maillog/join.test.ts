@@ -187,6 +187,18 @@ test('a pass that comes behind its message is that message, however late the del
   }
 });
 
+test('a message that a pass came behind has no other recipients than those that lines of the policy server tell', () => {
+  const lines = [opened(), policy('pass'), queued(id, 'a@s.example', 2)];
+  const at = (second: number) => new Date((now - 10_000 + second) * 1000).toISOString();
+  const { told } = join([
+    ...lines.map((line) => `${at(0)} mx ${line}`),
+    ...[delivered(), delivered(id, 'to=<archive@r.example>'), removed()].map(
+      (line) => `${at(900)} mx ${line}`,
+    ),
+  ]);
+  assert.deepEqual(told, [`${words('accepted', 'policy')} (triplet found)`]);
+});
+
 test("what a policy server's line tells is the same before and behind its counterpart", () => {
   const second = 'C0FFEE00124';
   const smtpdLines = [
