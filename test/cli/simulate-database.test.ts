@@ -48,6 +48,18 @@ test('--with-db begins with what the database remembers, and leaves it as it is'
   assert.deepEqual([checksum(await readFile(path.join(folder, 'greyctl.db'))), await listed(folder)], before);
 });
 
+test('--with-db says so when the database knows what comes later in the log', async (t) => {
+  const { simulate, greyctl, file } = await world(t);
+  const log = await file('log', recentLog());
+  await greyctl(['db', 'learn', log]);
+  const { stdout, stderr } = await simulate(['--with-db', '--json', log]);
+  assert.deepEqual(objects(stdout)[0]?.['reasons'], { 'triplet found': 2, new: 1 });
+  assert.match(
+    stderr,
+    /^greyctl: the database knows triplets that were first seen after this log begins: .*\n$/,
+  );
+});
+
 test('--with-db without a database says so and creates none', async (t) => {
   const { simulate, folder } = await world(t);
   const { status, stderr } = await simulate(['--with-db', '--json', example]);

@@ -117,10 +117,14 @@ export async function run(argv: Arguments, outside: Process): Promise<number> {
   const reading = readLog(log, outside.now(), () => standardInput(follow), follow);
   // While the thread that reads begins.
   const { beginRuns, replayAll } = await import('../simulation/rehearsal.js');
-  const runs = await beginRuns(values, outside, request);
+  const { runs, knownUntil } = await beginRuns(values, outside, request);
   const show = showDecisions(terminalFor(values, outside), wantsEach, values.json);
   await replayAll(reading, runs, log, outside, wantsEach || follow ? show : undefined);
   tellProblems(reading.problems, 'simulate', outside);
+  if (knownUntil >= (reading.counts.firstTime ?? Infinity))
+    outside.stderr.write(
+      'greyctl: the database knows triplets that were first seen after this log begins: what waited there may pass at once here\n',
+    );
   const isNothingRead = reading.counts.lines === 0 && reading.problems.length > 0;
   if (!wantsEach && !isNothingRead) await report(reading, runs, request, outside);
   return reading.problems.length > 0 ? 1 : 0;

@@ -27,6 +27,12 @@ export interface Run {
   readonly suggester: Suggester | undefined;
 }
 
+/** The rehearsals, and when the latest triplet was first seen that they know from the database, epoch seconds. */
+export interface Beginning {
+  readonly runs: Run[];
+  readonly knownUntil: number;
+}
+
 export interface RehearsalOptions {
   readonly combinations: readonly Combination[];
   /** When senders come back of whom the log shows no retry. */
@@ -67,11 +73,16 @@ function remembered(lists: Whitelist): (attempt: Attempt, now: number) => Match 
   };
 }
 
-async function preload(runs: readonly Run[], store: Store): Promise<void> {
-  for await (const { triplet, ...entry } of allEntries(store, {}))
+/** Puts the database into all memories; resolves to the latest first_seen in it. */
+async function preload(runs: readonly Run[], store: Store): Promise<number> {
+  let newest = -Infinity;
+  for await (const { triplet, ...entry } of allEntries(store, {})) {
+    newest = Math.max(newest, entry.firstSeen);
     for (const { replay } of runs) replay.memory.preload(triplet, entry);
+  }
   for await (const { address, ...client } of allClients(store))
     for (const { replay } of runs) replay.memory.preloadClient(address, client);
+  return newest;
 }
 
 /** Tells domains where anybody asks for one: the list of public suffixes is large, and Node takes longer to look through it than to run it. */
@@ -82,7 +93,11 @@ async function domainOfFor(options: RehearsalOptions): Promise<(name: string) =>
 }
 
 /** Begins a rehearsal under each combination, with all whitelists. */
-export async function beginRuns(values: Values, outside: Process, options: RehearsalOptions): Promise<Run[]> {
+export async function beginRuns(
+  values: Values,
+  outside: Process,
+  options: RehearsalOptions,
+): Promise<Beginning> {
   const { combinations, assumedRetrySeconds, countFrom, isWithDb, wantsSuggestions } = options;
   const slowSeconds = Math.max(3600, 4 * values.delay);
   const domainOf = await domainOfFor(options);
@@ -101,8 +116,7 @@ export async function beginRuns(values: Values, outside: Process, options: Rehea
       });
       return { combination, replay, suggester };
     });
-    if (isWithDb) await preload(runs, store);
-    return runs;
+    return { runs, knownUntil: isWithDb ? await preload(runs, store) : -Infinity };
   });
 }
 
