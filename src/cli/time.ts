@@ -18,6 +18,8 @@ export function parseTime(text: string, now: number, bareUnit: DurationUnit): nu
     if (Number.isFinite(time)) return Math.floor(time);
   }
   try {
+    // A year is not so many hours.
+    if (/^(?:19|20)\d\d$/.test(text)) throw new BadValue(text, 'a duration');
     return now - readDuration(text.replace(/\s+ago\s*$/, ''), bareUnit);
   } catch {
     throw new BadValue(text, 'a duration such as 24h or a time such as 2026-11-21');

@@ -25,7 +25,7 @@ test('a day, and a time of a day, are local unless they say otherwise', () => {
 
 for (const text of [
   ...['2026-11-31', '2026-02-30', '2026-02-29', '2026-04-31T08:00', '2026-13-01', '2026-00-01', '2026-11-00'],
-  ...['2026-11-21T25:00', '2026-11-21T08:61', '2026-11-21 ago', 'ago', '24 ago h', 'yesterday', ''],
+  ...['2026-11-21T25:00', '2026-11-21T08:61', '2026-11-21 ago', 'ago', '24 ago h', 'yesterday', '2026', ''],
 ])
   test(`"${text}" is no time`, () => {
     assert.throws(() => parseTime(text, now, 'h'), BadValue);
