@@ -7,9 +7,7 @@ import type { ToldAttempt } from './attempts.js';
 
 /** An attempt that waits for its turn. */
 export interface Held {
-  readonly value: ToldAttempt;
-  /** It waits no more: it was given out, or is not to be. */
-  isGone: boolean;
+  value: ToldAttempt;
   readonly time: number;
   /** Which of two attempts of the same second came first in the log. */
   readonly line: number;
@@ -18,8 +16,6 @@ export interface Held {
 export interface TimeOrder {
   /** Holds an attempt; `line` is the number of the line that tells its time. */
   readonly add: (value: ToldAttempt, line: number) => Held;
-  /** Another line tells this attempt better; false when it was given out already. */
-  readonly drop: (held: Held) => boolean;
   /** Gives out, in order, what is older than `time`, and the oldest while more than the most are held. */
   readonly release: (time: number, out: (value: ToldAttempt, late: boolean) => void) => void;
 }
@@ -49,24 +45,17 @@ export function createTimeOrder(mostHeld: number): TimeOrder {
 
   return {
     add: (value, line) => {
-      const held: Held = { value, isGone: false, time: value.attempt.time, line };
+      const held: Held = { value, time: value.attempt.time, line };
       const last = queue.at(-1);
       if (last && precedes(held, last)) queue.splice(placeFor(held), 0, held);
       else queue.push(held);
       return held;
-    },
-    drop: (held) => {
-      if (held.isGone) return false;
-      held.isGone = true;
-      return true;
     },
     release: (time, out) => {
       for (let next = queue[first]; next; next = queue[first]) {
         if (next.time >= time && queue.length - first <= mostHeld) break;
         queue[first] = undefined;
         first += 1;
-        if (next.isGone) continue;
-        next.isGone = true;
         out(next.value, next.time < given);
         given = Math.max(given, next.time);
       }

@@ -22,7 +22,9 @@ export function onPolicy(joining: Joining, event: PolicyEvent, time: number): vo
   const { recipient, sender, queueId } = event;
   const policyReason = readable(event.reason);
   const held = joining.pairing.policy(logged, client.text, recipient, time, queueId === '');
-  if (!held || joining.order.drop(held)) {
+  if (held) {
+    held.value = { ...held.value, evidence: 'policy', policyReason };
+  } else {
     const opening = { time, line: joining.line, client, clientName: event.clientName };
     addAttempt(joining, opening, { sender, recipient, queueId, logged, evidence: 'policy', policyReason });
   }

@@ -199,32 +199,6 @@ test('a message that a pass came behind has no other recipients than those that 
   assert.deepEqual(told, [`${words('accepted', 'policy')} (triplet found)`]);
 });
 
-test("what a policy server's line tells is the same before and behind its counterpart", () => {
-  const second = 'C0FFEE00124';
-  const smtpdLines = [
-    opened(),
-    refused(greylisted, { id, to: 'late@r.example' }),
-    queued(id, 'srs0=x=s.example=a@fwd.example'),
-    delivered(),
-    removed(),
-    refused(),
-    opened(second),
-  ];
-  const policyLines = [
-    policy('pass'),
-    policy('greylist', { id, to: 'late@r.example' }),
-    policy('greylist'),
-    policy('pass', { to: 'c@r.example' }),
-  ];
-  const all = (lines: string[]) => join(lines.map((line) => `2026-11-21T10:00:00Z mx ${line}`)).attempts;
-  const before = all([...policyLines, ...smtpdLines]);
-  assert.deepEqual(
-    before.map(({ attempt }) => [attempt.sender, attempt.recipient]),
-    ['b@', 'late@', 'b@', 'c@'].map((start) => ['a@s.example', `${start}r.example`]),
-  );
-  assert.deepEqual(all([...smtpdLines, ...policyLines]), before);
-});
-
 test('a pass that comes behind another message, for which no policy server was asked, takes nothing from it', () => {
   const second = 'C0FFEE00124';
   const line = (seconds: number, text: string) =>
