@@ -3,7 +3,8 @@
  * only the recipient can tell, maybe hours later: the messages of one moment share what came behind them.
  */
 import { detached } from './fields.js';
-import { createLately, isBefore } from './lately.js';
+import { createLately, isBefore, pairedWithinSeconds } from './lately.js';
+import { createRecent } from './recent.js';
 
 /** What came behind the messages of one client at one moment. */
 interface LatePasses {
@@ -35,15 +36,17 @@ export function cameLate(message: Unclaimed, recipient: string): boolean {
 /** Makes a memory of the messages of the last moments. */
 export function createLatecomers(): Latecomers {
   const messages = createLately<Unclaimed>(({ client }) => client.text);
-  let lastPassAt = -Infinity;
+  /** The latest of each client. */
+  const latest = createRecent<LatePasses>(pairedWithinSeconds);
 
   return {
     begun: (message, now) => {
       messages.add(message, now);
-      if (isBefore(lastPassAt, now)) return;
+      latest.advance(now);
+      if (latest.isEmpty()) return;
       // Other messages of the client may have been told what is of this one.
-      const passes = messages.get(message.client.text, now)[0]?.late?.at(-1);
-      if (passes && !isBefore(passes.time, now)) message.late ??= [passes];
+      const passes = latest.get(message.client.text);
+      if (passes && now - passes.time <= pairedWithinSeconds) message.late ??= [passes];
     },
     pass: (client, recipient, time) => {
       if (messages.isEmpty()) return false;
@@ -62,7 +65,7 @@ export function createLatecomers(): Latecomers {
         last -= 1;
       }
       passes.recipients.add(detached(recipient.toLowerCase()));
-      lastPassAt = time;
+      latest.set(detached(client), passes);
       return true;
     },
   };

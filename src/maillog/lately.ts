@@ -5,6 +5,9 @@
 import { detached } from './fields.js';
 import { createRecent } from './recent.js';
 
+/** A policy server answers within smtpd_policy_service_timeout, 100 s; smtpd logs as soon as it has the answer. */
+export const pairedWithinSeconds = 100;
+
 /** How far lines of one moment get swapped, by loggers or where files are merged. Seconds. */
 const swappedWithinSeconds = 2;
 

@@ -6,12 +6,9 @@
 import type { Logged } from './attempts.js';
 import { detached } from './fields.js';
 import { createLatecomers, type Unclaimed } from './late.js';
-import { createLately, isBefore, isOneMoment } from './lately.js';
+import { createLately, isBefore, isOneMoment, pairedWithinSeconds } from './lately.js';
 import type { Held } from './order.js';
 import { createRecent, type Recent } from './recent.js';
-
-/** A policy server answers within smtpd_policy_service_timeout, 100 s; smtpd logs as soon as it has the answer. */
-const pairedWithinSeconds = 100;
 
 interface PolicyRecord {
   readonly logged: Logged;

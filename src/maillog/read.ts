@@ -78,10 +78,18 @@ function sum(cursors: readonly Cursor[], counts: ReadingCounts): void {
   counts.cutBytes = cursors.reduce((bytes, cursor) => bytes + cursor.cutBytes(), 0);
 }
 
-/** By how many years the files' dates have to be corrected for the first line to be of this year; 0 when no line tells it. */
-function yearsTo(year: number, cursors: readonly Cursor[]): number {
-  const first = inOrder(cursors).find((cursor) => cursor.firstYear() !== undefined);
-  return year - (first?.firstYear() ?? year);
+/** Rotated files do not begin eleven months apart: those that seem to are of one year, and were copied, so that their dates mislead. */
+const longestPauseSeconds = 330 * 86_400;
+
+/** Dates lines without years so that the first of all is of this year. */
+function dateFrom(year: number, cursors: readonly Cursor[]): void {
+  const dated = inOrder(cursors).filter((cursor) => cursor.firstYear() !== undefined);
+  const pauseAt = dated.findIndex(
+    ({ time = 0 }, index) => time - (dated[index - 1]?.time ?? time) > longestPauseSeconds,
+  );
+  const misled = new Set(dated.slice(0, Math.max(0, pauseAt)));
+  const years = year - (dated[misled.size]?.firstYear() ?? year);
+  for (const cursor of cursors) cursor.shiftYears(years + (misled.has(cursor) ? 1 : 0));
 }
 
 /** What is being read. */
@@ -123,7 +131,8 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
       isFollowed && stop
         ? await openFollowed(name, options.stdin, stop, goLive)
         : await openSource(name, options.stdin, stop);
-    const stamps = { localTime: options.localTime, isGrowing: isFollowed };
+    // With a year of its own, a file's date says nothing.
+    const stamps = { localTime: options.localTime, isGrowing: isFollowed || options.year !== undefined };
     const cursor = createCursor(source, stamps, options.now);
     course.cursors.push(cursor);
     if (isFollowed) course.followed = cursor;
@@ -145,9 +154,7 @@ export function readAttempts(names: readonly string[], options: ReadOptions): Re
   };
 
   const date = (cursors: readonly Cursor[]) => {
-    if (options.year === undefined) return;
-    const years = yearsTo(options.year, cursors);
-    for (const cursor of cursors) cursor.shiftYears(years);
+    if (options.year !== undefined) dateFrom(options.year, cursors);
   };
 
   async function* readLines(course: Course): AsyncGenerator<void, void, undefined> {

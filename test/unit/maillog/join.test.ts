@@ -187,6 +187,40 @@ test('a pass that comes behind its message is that message, however late the del
   }
 });
 
+test('a pass is claimed by its own message, though another one of the client began just before', () => {
+  const second = 'C0FFEE00124';
+  const at = (seconds: number) => new Date((now - 10_000 + seconds) * 1000).toISOString();
+  const other = delivered(id, 'to=<open@r.example>');
+  const { told } = join([
+    ...[opened(), queued(), other, removed()].map((line) => `${at(0)} mx ${line}`),
+    `${at(1)} mx ${policy('pass')}`,
+    ...[opened(second), queued(second)].map((line) => `${at(5)} mx ${line}`),
+    ...[100, 200, 300, 400].map(
+      (seconds) => `${at(seconds)} mx ${policy('greylist', { to: `${seconds}@r.example` })}`,
+    ),
+    ...[delivered(second), removed(second)].map((line) => `${at(420)} mx ${line}`),
+  ]);
+  assert.deepEqual(told.slice(0, 2), [
+    words('accepted', 'delivery', 'open@r.example'),
+    `${words('accepted', 'policy')} (triplet found)`,
+  ]);
+  assert.equal(told.length, 6);
+});
+
+test('two senders to one recipient within two seconds stay two, though one was told by no policy server', () => {
+  const at = (seconds: number) => new Date((now - 10_000 + seconds) * 1000).toISOString();
+  const from = (line: string, sender: string) => line.replace('a@s.example', sender);
+  const { attempts } = join([
+    `${at(0)} mx ${from(refused(), 'one@s.example')}`,
+    `${at(2)} mx ${from(policy('greylist'), 'two@s.example')}`,
+    `${at(2)} mx ${from(refused(), 'two@s.example')}`,
+  ]);
+  assert.deepEqual(
+    attempts.map(({ attempt }) => attempt.sender),
+    ['one@s.example', 'two@s.example'],
+  );
+});
+
 test('a message that a pass came behind has no other recipients than those that lines of the policy server tell', () => {
   const lines = [opened(), policy('pass'), queued(id, 'a@s.example', 2)];
   const at = (second: number) => new Date((now - 10_000 + second) * 1000).toISOString();

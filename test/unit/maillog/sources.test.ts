@@ -113,6 +113,18 @@ test('a year that is given is that of the first line of all files', async () => 
   ]);
 });
 
+test('with a year the dates of copied files mislead nobody', async () => {
+  const logs = [
+    ['Dec  5 10:00:00', 'Dec  8 10:00:00'],
+    ['Nov  1 10:00:00', 'Nov 15 10:00:00'],
+  ];
+  assert.deepEqual((await daysOf(logs, { year: 2024 })).days, [
+    ...['2024-11-01', '2024-11-15', '2024-12-05', '2024-12-08'],
+  ]);
+  const mixed = [['2026-11-20T10:00:00Z', 'Dec 10 10:00:00']];
+  assert.deepEqual((await daysOf(mixed, { year: 2026 })).days, ['2026-11-20', '2026-12-10']);
+});
+
 test('a day that the year does not have is told', async () => {
   const stamps = ['Feb 28 10:00:00', 'Feb 29 10:00:00', 'Mar  1 10:00:00'];
   const { days, problems } = await daysOf([stamps], {});
