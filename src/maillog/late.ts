@@ -1,6 +1,9 @@
 /**
  * Passes that a policy server logged behind the beginning of their message. Which of a client's messages such a line belongs to,
- * only the recipient can tell, maybe hours later: the messages of one moment share what came behind them.
+ * only the recipient can tell, maybe hours later: the messages of one moment share what came behind them, and so do those that begin
+ * while a policy server's line may still be theirs.
+ *
+ * Known gap: where a copy (always_bcc) is delivered before the recipient that tells, it is an attempt of its own.
  */
 import { detached } from './fields.js';
 import { createLately, isBefore, pairedWithinSeconds } from './lately.js';

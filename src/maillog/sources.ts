@@ -1,9 +1,8 @@
 /**
  * Log files, standard input and gzip to blocks of bytes: with follow.ts, the only I/O of this room.
  *
- * What a file is, its content says: gzip is unpacked, other
- * compressions are named and refused. Blocks come as fast as they are asked for. What can be read before an error
- * is given out before the error.
+ * What a file is, its content says: gzip is unpacked, other compressions are named and refused. Blocks come as fast as they are
+ * asked for. What can be read before an error is given out before the error.
  */
 import { closeSync, constants, createReadStream, openSync, readSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';

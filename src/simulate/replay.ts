@@ -19,7 +19,10 @@ export interface ReplayOptions {
   readonly match: (attempt: Attempt, now: number) => Match | undefined;
   /** The registrable domain of a verified name; needed for the client key `domain`. */
   readonly domainOf: (name: string) => string | undefined;
-  /** What comes out is counted from the first attempt at or after this time on, epoch seconds; those before it are only remembered. */
+  /**
+   * What comes out is counted from the first attempt at or after this time on, epoch seconds, with all that the log tells after it;
+   * those before it are only remembered.
+   */
   readonly countFrom: number;
   /** Watches, where suggestions are wanted. */
   readonly suggester?: Suggester | undefined;
