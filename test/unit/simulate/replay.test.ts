@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { decide, keyed, type Memory } from '#src/greylist/decide.js';
 import { defaultSettings, type Settings } from '#src/greylist/settings.js';
 import type { LoggedAttempt } from '#src/maillog/attempts.js';
+import type { Outcome } from '#src/simulate/outcome.js';
 import { compile } from '#src/whitelist/matcher.js';
 import { parseList } from '#src/whitelist/syntax.js';
 import { random } from '../../support/random.js';
@@ -64,6 +65,12 @@ test('a rehearsal of deferrals decides as the server does', () => {
   }
 });
 
+/** What became of the triplets that were met as new, all together. */
+function endedTriplets(outcome: Outcome): number {
+  const { tripletsPassed, tripletsByAwl, tripletsAssumed, tripletsNeverReturned } = outcome;
+  return tripletsPassed + tripletsByAwl + tripletsAssumed + tripletsNeverReturned;
+}
+
 test('every triplet came back, was taken to come back, passed by the AWL, or never returned', () => {
   const source = random();
   for (let round = 0; round < 300; round += 1) {
@@ -75,10 +82,7 @@ test('every triplet came back, was taken to come back, passed by the AWL, or nev
     const { outcome } = replay;
     assert.equal(
       outcome.triplets,
-      outcome.tripletsPassed +
-        outcome.tripletsByAwl +
-        outcome.tripletsAssumed +
-        outcome.tripletsNeverReturned,
+      endedTriplets(outcome),
       `seed ${source.seed}, round ${round}: ${JSON.stringify({ settings, assumedRetrySeconds })}`,
     );
     assert.equal(outcome.attempts, 150);
@@ -285,14 +289,7 @@ test('what comes before the counting is remembered, and not counted', () => {
     for (const replay of [whole, part]) replay.finish();
     const { outcome } = part;
     assert.equal(outcome.attempts, counted, `seed ${source.seed}`);
-    assert.equal(
-      outcome.triplets,
-      outcome.tripletsPassed +
-        outcome.tripletsByAwl +
-        outcome.tripletsAssumed +
-        outcome.tripletsNeverReturned,
-      `seed ${source.seed}`,
-    );
+    assert.equal(outcome.triplets, endedTriplets(outcome), `seed ${source.seed}`);
     const held = outcome.agreement.accepted.greylist;
     assert.equal(outcome.assumedDelays.count + outcome.givenUp, held, `seed ${source.seed}`);
   }
